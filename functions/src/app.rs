@@ -1,0 +1,53 @@
+//! What a function keeps while it lives.
+
+use session_store::table::TableError;
+use session_store::{SessionStore, chain, client, table};
+
+use crate::{Config, ConfigError};
+
+/// Everything that a function makes before its first request: made once, and passed by reference.
+#[derive(Debug, Clone)]
+pub struct App {
+    /// The sessions.
+    pub sessions: SessionStore,
+    /// Whether session ids may have dashes.
+    pub allow_dashes: bool,
+}
+
+/// Why a function does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A setting cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The table cannot hold sessions.
+    #[error(transparent)]
+    Table(#[from] TableError),
+}
+
+impl App {
+    /// The app of this environment. Looks at the table, and so opens the connection to DynamoDB
+    /// while Lambda gives a starting function a full core.
+    ///
+    /// A table that cannot be looked at is said in the log, and the requests decide: the call may
+    /// have been refused or lost, and what the settings say may be right.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] for settings and tables that no request could work with.
+    pub async fn start() -> Result<Self, StartError> {
+        let mut config = Config::from_env()?;
+        let client = client::from_env().await;
+        match table::describe(&client, &config.settings.table).await {
+            Ok(hash_key) => config.settings.hash_key = hash_key,
+            Err(error @ TableError::WrongShape { .. }) => return Err(error.into()),
+            Err(error) => {
+                let hash_key = &config.settings.hash_key;
+                let error = chain(&error);
+                tracing::error!(error, hash_key, "going on with the hash key of the settings");
+            }
+        }
+        let sessions = SessionStore::new(client, config.settings);
+        Ok(Self { sessions, allow_dashes: config.allow_dashes })
+    }
+}

@@ -1,0 +1,6 @@
+//! Lambda entry point of [`functions::Operation::Store`].
+
+#[tokio::main]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    functions::serve(functions::Operation::Store).await
+}

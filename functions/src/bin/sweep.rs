@@ -1,0 +1,6 @@
+//! Lambda entry point of [`functions::sweep`].
+
+#[tokio::main]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    functions::serve_sweep().await
+}

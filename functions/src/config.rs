@@ -1,0 +1,151 @@
+//! The settings of a function, from its environment.
+//!
+//! | variable | meaning | default |
+//! |---|---|---|
+//! | `TABLE_NAME` | the table | `ASP.NET_SessionState` |
+//! | `HASH_KEY_NAME` | its hash key's name, should the table not tell | `SessionId` |
+//! | `TTL_ATTRIBUTE_NAME` | the attribute by which DynamoDB's TTL deletes; empty: none | none |
+//! | `TTL_EXPIRED_SESSIONS_SECONDS` | how long after its end TTL may delete a session | `0` |
+//! | `SESSION_TIMEOUT_MINUTES` | how long a session lives untouched that was not told otherwise, 1 to 525600 | `20` |
+//! | `ALLOW_DASHES` | `true`: session ids may have dashes, and then one could name a session of another application | `false` |
+//!
+//! The AWS SDK reads its own (`AWS_REGION`, `AWS_ENDPOINT_URL_DYNAMODB`, ...), and [`crate::log`]
+//! those of Lambda's logging.
+
+use std::time::Duration;
+
+use session_store::{SessionTimeout, Settings, Ttl};
+
+/// What a function needs to know before it starts.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The table, and how its items are written.
+    pub settings: Settings,
+    /// Whether session ids may have dashes.
+    pub allow_dashes: bool,
+}
+
+/// A variable whose value cannot be used. A setting that is mistyped never becomes the default.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{variable} is {value:?}: {reason}")]
+pub struct ConfigError {
+    /// Its name.
+    pub variable: &'static str,
+    /// Its value.
+    pub value: String,
+    /// What it should be.
+    pub reason: &'static str,
+}
+
+impl Config {
+    /// The settings of this process.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] for the first variable whose value cannot be used.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Self::read(|variable| std::env::var(variable).ok())
+    }
+
+    /// The settings as `get` has them. One that is empty counts as absent.
+    ///
+    /// # Errors
+    ///
+    /// As [`Config::from_env`].
+    pub fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let get = |variable: &str| get(variable).filter(|value| !value.is_empty());
+        let extra = parsed(&get, "TTL_EXPIRED_SESSIONS_SECONDS", "not a whole number of seconds")?;
+        let ttl = get("TTL_ATTRIBUTE_NAME").map(|attribute| Ttl {
+            attribute,
+            extra: Duration::from_secs(u64::from(extra.unwrap_or(0_u32))),
+        });
+        let timeout = "not a whole number of minutes from 1 to 525600";
+        let session_timeout: Option<SessionTimeout> =
+            parsed(&get, "SESSION_TIMEOUT_MINUTES", timeout)?;
+        let config = Self {
+            settings: Settings {
+                table: get("TABLE_NAME").unwrap_or_else(|| "ASP.NET_SessionState".to_owned()),
+                hash_key: get("HASH_KEY_NAME").unwrap_or_else(|| "SessionId".to_owned()),
+                ttl,
+                session_timeout: session_timeout.unwrap_or_default(),
+            },
+            allow_dashes: parsed(&get, "ALLOW_DASHES", "neither true nor false")?.unwrap_or(false),
+        };
+        if let Some(taken) = config.settings.attribute_taken_by_ttl() {
+            let reason = "the session itself has an attribute of this name";
+            let variable = "TTL_ATTRIBUTE_NAME";
+            return Err(ConfigError { variable, value: taken.to_owned(), reason });
+        }
+        Ok(config)
+    }
+}
+
+fn parsed<T: std::str::FromStr>(
+    get: &impl Fn(&str) -> Option<String>,
+    variable: &'static str,
+    reason: &'static str,
+) -> Result<Option<T>, ConfigError> {
+    let Some(value) = get(variable) else { return Ok(None) };
+    match value.parse() {
+        Ok(parsed) => Ok(Some(parsed)),
+        Err(_) => Err(ConfigError { variable, value, reason }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        Config::read(|wanted| {
+            let found = variables.iter().find(|(variable, _)| *variable == wanted)?;
+            Some(found.1.to_owned())
+        })
+    }
+
+    #[test]
+    fn without_variables_the_defaults_are_those_of_aws_provider() {
+        let config = read(&[("TTL_ATTRIBUTE_NAME", "")]).unwrap();
+
+        assert_eq!(config.settings.table, "ASP.NET_SessionState");
+        assert_eq!(config.settings.hash_key, "SessionId");
+        assert_eq!(config.settings.session_timeout.minutes(), 20);
+        assert!(config.settings.ttl.is_none());
+        assert!(!config.allow_dashes);
+    }
+
+    #[test]
+    fn every_variable_is_read() {
+        let config = read(&[
+            ("TABLE_NAME", "T"),
+            ("HASH_KEY_NAME", "K"),
+            ("TTL_ATTRIBUTE_NAME", "ExpTTL"),
+            ("TTL_EXPIRED_SESSIONS_SECONDS", "86400"),
+            ("SESSION_TIMEOUT_MINUTES", "7"),
+            ("ALLOW_DASHES", "true"),
+        ])
+        .unwrap();
+
+        let ttl = config.settings.ttl.unwrap();
+        assert_eq!((config.settings.table.as_str(), config.settings.hash_key.as_str()), ("T", "K"));
+        assert_eq!((ttl.attribute.as_str(), ttl.extra.as_secs()), ("ExpTTL", 86_400));
+        assert_eq!(config.settings.session_timeout.minutes(), 7);
+        assert!(config.allow_dashes);
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_used_is_refused_by_the_name_of_its_variable() {
+        for (variable, value) in [
+            ("SESSION_TIMEOUT_MINUTES", "0"),
+            ("SESSION_TIMEOUT_MINUTES", "525601"),
+            ("SESSION_TIMEOUT_MINUTES", "20m"),
+            ("TTL_EXPIRED_SESSIONS_SECONDS", "-1"),
+            ("TTL_ATTRIBUTE_NAME", "Expires"),
+            ("ALLOW_DASHES", "yes"),
+        ] {
+            let error = read(&[(variable, value)]).unwrap_err();
+
+            assert_eq!((error.variable, error.value.as_str()), (variable, value));
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Between the contract and Lambda: an API Gateway event in, a response to API Gateway out.
+
+use std::convert::Infallible;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
+use lambda_http::http::header::HOST;
+use lambda_http::request::LambdaRequest;
+use lambda_http::{Adapter, Body, LambdaEvent, Request, Response, Service, service_fn};
+use serde::Serialize;
+use session_store::Timestamp;
+
+use crate::{App, Error, Operation, http};
+
+/// An API Gateway event (payload format 2.0) in; what API Gateway makes the response of, out.
+///
+/// # Errors
+///
+/// None: every event has an answer.
+pub async fn respond(
+    app: &App,
+    operation: Operation,
+    event: LambdaEvent<ApiGatewayV2httpRequest>,
+) -> Result<impl Serialize + use<>, Infallible> {
+    let LambdaEvent { mut payload, context } = event;
+    let mut body = Some(take_body(&mut payload));
+    forget_address(&mut payload);
+    let handler = service_fn(|request: Request| {
+        // Called once: an adapter is made for each event.
+        let body = body.take().unwrap_or(Ok(Body::Empty));
+        async move {
+            let (parts, _) = request.into_parts();
+            let response = match body {
+                Ok(body) => answer(app, operation, &Request::from_parts(parts, body)).await,
+                Err(error) => http::refused(&error, Timestamp::now()),
+            };
+            Ok::<_, Infallible>(response)
+        }
+    });
+    let event = LambdaEvent::new(LambdaRequest::ApiGatewayV2(payload), context);
+    Adapter::from(handler).call(event).await
+}
+
+/// The answer to a request: what its handler says, or the problem. Failures are logged, here and
+/// nowhere else; refusals are answers.
+pub async fn answer(app: &App, operation: Operation, request: &Request) -> Response<Body> {
+    let when = http::moment(request, Timestamp::now());
+    match operation.handle(app, request, when).await {
+        Ok(response) => response,
+        Err(error) => {
+            let response = http::refused(&error, Timestamp::now());
+            if response.status().is_server_error() {
+                let hash = http::session_id(request, app.allow_dashes).map(|id| id.hash());
+                let hash = hash.unwrap_or_default();
+                let (operation, error) = (operation.name(), session_store::chain(&error));
+                tracing::error!(operation, session.hash = hash, error, "request failed");
+            }
+            response
+        }
+    }
+}
+
+/// The adapter would panic at a body that is not the base64 it claims to be.
+fn take_body(event: &mut ApiGatewayV2httpRequest) -> Result<Body, Error> {
+    match event.body.take() {
+        None => Ok(Body::Empty),
+        Some(body) if event.is_base64_encoded => match BASE64.decode(body) {
+            Ok(bytes) => Ok(Body::Binary(bytes)),
+            Err(_) => Err(Error::invalid("body", "is not base64, as the event says it is")),
+        },
+        Some(body) => Ok(Body::Text(body)),
+    }
+}
+
+/// The adapter makes a URI of path, query and host, and panics where that is none: API Gateway
+/// decodes the path, so that it may have spaces. Nothing here reads the URI.
+fn forget_address(event: &mut ApiGatewayV2httpRequest) {
+    event.raw_path = None;
+    event.raw_query_string = None;
+    event.headers.remove(HOST);
+    event.request_context.domain_name = None;
+    event.request_context.stage = None;
+}

@@ -1,0 +1,14 @@
+//! The HTTP contract: what is read from a request, what a response says.
+//!
+//! `openapi.yaml` describes it to callers; a test holds the two against each other.
+
+mod problem;
+mod request;
+mod response;
+
+pub use problem::{Kind, Problem};
+pub use request::header;
+pub(crate) use request::{
+    claim, items, lock_id, moment, request_key, required_lock_id, session_id, session_timeout,
+};
+pub(crate) use response::{created, done, fetched, locked, refused, stored};

@@ -1,0 +1,158 @@
+//! What is read from a request. What cannot be read is refused by the name of its header.
+
+use lambda_http::request::RequestContext;
+use lambda_http::{Body, Request, RequestExt};
+use percent_encoding::percent_decode_str;
+use session_store::{
+    Claim, InvalidSessionId, LockId, Moment, Only, RequestKey, SessionId, SessionTimeout, Timestamp,
+};
+
+use crate::Error;
+
+/// The names of the headers, as they are documented.
+pub mod header {
+    /// Whose session; a secret.
+    pub const SESSION_ID: &str = "Session-Id";
+    /// The lock that the caller holds, or was told of.
+    pub const LOCK_ID: &str = "Lock-Id";
+    /// Names the caller's own request, for resends.
+    pub const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
+    /// How long the session lives untouched, in minutes.
+    pub const SESSION_TIMEOUT: &str = "Session-Timeout";
+    /// `*`: store only over a living session.
+    pub const IF_MATCH: &str = "If-Match";
+    /// `*`: store only as a new session.
+    pub const IF_NONE_MATCH: &str = "If-None-Match";
+    /// When the session stops being readable.
+    pub const SESSION_EXPIRES: &str = "Session-Expires";
+    /// What the caller is to do first: `initialize`.
+    pub const SESSION_ACTIONS: &str = "Session-Actions";
+    /// How long the lock has stood, in seconds with three decimals.
+    pub const LOCK_AGE: &str = "Lock-Age";
+}
+use header::{IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, LOCK_ID, SESSION_ID, SESSION_TIMEOUT};
+
+/// The path parameter.
+const APPLICATION: &str = "application";
+
+/// How the path says that there is no application.
+const NO_APPLICATION: &str = "-";
+
+pub(crate) fn session_id(request: &Request, allow_dashes: bool) -> Result<SessionId, Error> {
+    // API Gateway has decoded it already.
+    let parameters = request.path_parameters_ref();
+    let application = parameters.and_then(|parameters| parameters.first(APPLICATION));
+    let application = application.ok_or_else(|| Error::invalid(APPLICATION, "is missing"))?;
+    let application = Some(application).filter(|application| *application != NO_APPLICATION);
+
+    let encoded =
+        value(request, SESSION_ID)?.ok_or_else(|| Error::invalid(SESSION_ID, "is missing"))?;
+    let id = percent_decoded(encoded).map_err(|reason| Error::invalid(SESSION_ID, reason))?;
+    SessionId::new(application, &id, allow_dashes).map_err(|invalid| match invalid {
+        InvalidSessionId::ApplicationLength | InvalidSessionId::ApplicationControl => {
+            Error::invalid(APPLICATION, invalid)
+        }
+        _ => Error::invalid(SESSION_ID, invalid),
+    })
+}
+
+/// The key that names the request, or a fresh one: then only the SDK's own resends are recognised.
+pub(crate) fn request_key(request: &Request) -> Result<RequestKey, Error> {
+    Ok(parsed(request, IDEMPOTENCY_KEY)?.unwrap_or_else(RequestKey::random))
+}
+
+pub(crate) fn lock_id(request: &Request) -> Result<Option<LockId>, Error> {
+    parsed(request, LOCK_ID)
+}
+
+pub(crate) fn required_lock_id(request: &Request) -> Result<LockId, Error> {
+    lock_id(request)?.ok_or_else(|| Error::invalid(LOCK_ID, "is missing"))
+}
+
+pub(crate) fn session_timeout(request: &Request) -> Result<Option<SessionTimeout>, Error> {
+    parsed(request, SESSION_TIMEOUT)
+}
+
+/// By what right a store stores.
+pub(crate) fn claim(request: &Request) -> Result<Claim, Error> {
+    let (new, living) = (is_any(request, IF_NONE_MATCH)?, is_any(request, IF_MATCH)?);
+    let lock = lock_id(request)?;
+    let only = match (new, living) {
+        (false, false) => Only::Unlocked,
+        (true, false) => Only::New,
+        (false, true) => Only::Living,
+        (true, true) => return Err(Error::invalid(IF_MATCH, "excludes If-None-Match")),
+    };
+    match lock {
+        Some(lock) if only == Only::Unlocked => Ok(Claim::Lock(lock)),
+        Some(_) => Err(Error::invalid(LOCK_ID, "excludes If-Match and If-None-Match")),
+        None => Ok(Claim::NoLock { key: request_key(request)?, only }),
+    }
+}
+
+/// The bytes of the session.
+pub(crate) fn items(request: &Request) -> Result<&[u8], Error> {
+    match request.body() {
+        Body::Empty => Ok(&[]),
+        Body::Binary(items) => Ok(items),
+        Body::Text(text) if text.is_empty() => Ok(&[]),
+        // API Gateway passes a body of a text type on as text, with whatever is not UTF-8 replaced.
+        _ => Err(Error::invalid("Content-Type", "must be application/octet-stream")),
+    }
+}
+
+/// When the request is. An event that does not say when it was received was received now.
+pub(crate) fn moment(request: &Request, now: Timestamp) -> Moment {
+    let received = match request.request_context_ref() {
+        Some(RequestContext::ApiGatewayV2(context)) if context.time_epoch != 0 => {
+            Timestamp::from_millis(context.time_epoch).unwrap_or(now)
+        }
+        _ => now,
+    };
+    Moment { now, received }
+}
+
+/// A header's value, if the header is there.
+fn value<'a>(request: &'a Request, name: &'static str) -> Result<Option<&'a str>, Error> {
+    let Some(value) = request.headers().get(name) else {
+        return Ok(None);
+    };
+    value.to_str().map(Some).map_err(|_| Error::invalid(name, "must be ASCII"))
+}
+
+fn parsed<T>(request: &Request, name: &'static str) -> Result<Option<T>, Error>
+where
+    T: std::str::FromStr<Err: std::fmt::Display>,
+{
+    let Some(value) = value(request, name)? else { return Ok(None) };
+    match value.parse() {
+        Ok(parsed) => Ok(Some(parsed)),
+        Err(reason) => Err(Error::invalid(name, format!("is {reason}"))),
+    }
+}
+
+/// Whether a precondition is there. `*` is the only one: sessions have no entity tags.
+fn is_any(request: &Request, name: &'static str) -> Result<bool, Error> {
+    match value(request, name)? {
+        None => Ok(false),
+        Some("*") => Ok(true),
+        Some(_) => Err(Error::invalid(name, "must be *")),
+    }
+}
+
+/// Strictly: what another decoder might read otherwise is refused.
+fn percent_decoded(encoded: &str) -> Result<String, &'static str> {
+    // A comma may be API Gateway's, joining a header that was sent twice.
+    if encoded.bytes().any(|byte| !byte.is_ascii_graphic() || byte == b',') {
+        return Err("must have spaces and commas percent-encoded");
+    }
+    let mut escapes = encoded.split('%').skip(1);
+    let hexadecimal = |escape: &str| {
+        escape.len() >= 2 && escape.bytes().take(2).all(|byte| byte.is_ascii_hexdigit())
+    };
+    if !escapes.all(hexadecimal) {
+        return Err("must have two hexadecimal digits after each %");
+    }
+    let decoded = percent_decode_str(encoded).decode_utf8();
+    decoded.map(Into::into).map_err(|_| "must be percent-encoded UTF-8")
+}

@@ -1,0 +1,18 @@
+//! `DELETE /apps/{application}/session`: end a session.
+
+use lambda_http::{Body, Request, Response};
+use session_store::Moment;
+
+use crate::{App, Error, http};
+
+/// Removes the session, if there is one.
+pub(crate) async fn remove(
+    app: &App,
+    request: &Request,
+    when: Moment,
+) -> Result<Response<Body>, Error> {
+    let id = http::session_id(request, app.allow_dashes)?;
+    let lock = http::lock_id(request)?;
+    app.sessions.remove(&id, lock, when).await?;
+    Ok(http::done())
+}

@@ -1,0 +1,21 @@
+//! The session service on a laptop: what Lambda runs, behind a loopback HTTP server that does what
+//! API Gateway does, over an embedded DynamoDB. Never deployed.
+//!
+//! # Layout
+//!
+//! - [`Options`] are the command line's.
+//! - `run` starts everything, says where it is, and waits for Ctrl-C.
+//! - `gateway` is API Gateway's part: HTTP to events and back, in `event`.
+//! - `embedded` is DynamoDB's; [`table`] makes the table.
+//! - `sweeper` is the schedule's part, and that of DynamoDB's TTL.
+
+pub mod embedded;
+mod event;
+pub mod gateway;
+mod options;
+mod run;
+mod sweeper;
+pub mod table;
+
+pub use options::Options;
+pub use run::{RunError, run};

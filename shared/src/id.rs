@@ -1,0 +1,148 @@
+//! Whose session it is.
+
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+
+/// The name of a session, which is the table's hash key: the session id, or with an application
+/// `{application}-{session id}`, as AWS's provider writes it.
+///
+/// Whoever knows it has the session, so nothing prints it: `Debug` and [`SessionId::hash`] give a
+/// short hash.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SessionId {
+    key: String,
+}
+
+/// Why a text names no session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidSessionId {
+    /// Longer than 80 UTF-16 units, which is where ASP.NET stops, or nothing at all.
+    #[error("must have 1 to {} UTF-16 units", SessionId::MAX_UTF16_UNITS)]
+    Length,
+    /// A control character.
+    #[error("must have no control characters")]
+    Control,
+    /// A dash, where the setting does not allow it.
+    #[error("must have no dash: it could name a session of another application")]
+    Dash,
+    /// The application's name is empty or longer than 255 UTF-16 units.
+    #[error(
+        "the application must have 1 to {} UTF-16 units",
+        SessionId::MAX_APPLICATION_UTF16_UNITS
+    )]
+    ApplicationLength,
+    /// The application's name has a control character.
+    #[error("the application must have no control characters")]
+    ApplicationControl,
+}
+
+impl SessionId {
+    /// The longest session id that ASP.NET handles.
+    pub const MAX_UTF16_UNITS: usize = 80;
+
+    /// The longest application name that we take. DynamoDB's keys end at 2,048 bytes.
+    pub const MAX_APPLICATION_UTF16_UNITS: usize = 255;
+
+    /// The session `id` of `application`.
+    ///
+    /// `sh` with `op-x` and `sh-op` with `x` are the same key, so a dash in an id could name another
+    /// application's session; `allow_dashes` is for sites whose ids have dashes and that know so.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidSessionId`], which says what is wrong and repeats nothing of the id.
+    pub fn new(
+        application: Option<&str>,
+        id: &str,
+        allow_dashes: bool,
+    ) -> Result<Self, InvalidSessionId> {
+        let units = id.encode_utf16().count();
+        if !(1..=Self::MAX_UTF16_UNITS).contains(&units) {
+            return Err(InvalidSessionId::Length);
+        }
+        if id.contains(char::is_control) {
+            return Err(InvalidSessionId::Control);
+        }
+        if id.contains('-') && !allow_dashes {
+            return Err(InvalidSessionId::Dash);
+        }
+        let Some(application) = application else {
+            return Ok(Self { key: id.to_owned() });
+        };
+        let units = application.encode_utf16().count();
+        if !(1..=Self::MAX_APPLICATION_UTF16_UNITS).contains(&units) {
+            return Err(InvalidSessionId::ApplicationLength);
+        }
+        if application.contains(char::is_control) {
+            return Err(InvalidSessionId::ApplicationControl);
+        }
+        Ok(Self { key: format!("{application}-{id}") })
+    }
+
+    /// A key as a scan found it in the table.
+    pub(crate) fn from_key(key: String) -> Self {
+        Self { key }
+    }
+
+    /// The value of the table's hash key. A secret.
+    pub(crate) fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// The first 8 hexadecimal digits of the key's SHA-256: enough to follow a session through the
+    /// logs, not enough to be let in.
+    pub fn hash(&self) -> String {
+        let digest = Sha256::digest(self.key.as_bytes());
+        digest[..4].iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+impl fmt::Debug for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SessionId(#{})", self.hash())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_1_to_80_utf16_units_without_control_characters() {
+        let new = |id: &str| SessionId::new(None, id, false).map(|id| id.key);
+
+        assert_eq!(new("a").unwrap(), "a");
+        assert_eq!(new(&"ü".repeat(80)).unwrap(), "ü".repeat(80));
+        assert_eq!(new(&"😀".repeat(40)).unwrap(), "😀".repeat(40));
+        assert_eq!(new(""), Err(InvalidSessionId::Length));
+        assert_eq!(new(&"a".repeat(81)), Err(InvalidSessionId::Length));
+        assert_eq!(new(&"😀".repeat(41)), Err(InvalidSessionId::Length));
+        assert_eq!(new("a\u{7f}"), Err(InvalidSessionId::Control));
+        assert_eq!(new("a\u{85}"), Err(InvalidSessionId::Control));
+    }
+
+    #[test]
+    fn a_dash_is_refused_unless_the_setting_allows_it() {
+        assert_eq!(SessionId::new(None, "a-b", false), Err(InvalidSessionId::Dash));
+        assert_eq!(SessionId::new(Some("a"), "b-c", true).unwrap().key(), "a-b-c");
+    }
+
+    #[test]
+    fn an_application_stands_before_the_id() {
+        assert_eq!(SessionId::new(Some("My-App"), "s1", false).unwrap().key(), "My-App-s1");
+        assert_eq!(SessionId::new(Some(""), "s1", false), Err(InvalidSessionId::ApplicationLength));
+        assert_eq!(
+            SessionId::new(Some("a\n"), "s1", false),
+            Err(InvalidSessionId::ApplicationControl)
+        );
+    }
+
+    #[test]
+    fn nothing_prints_the_id() {
+        let id = SessionId::new(Some("shop"), "secret", false).unwrap();
+
+        assert!(!format!("{id:?}").contains("secret"));
+        assert_eq!(id.hash().len(), 8);
+    }
+}

@@ -1,0 +1,264 @@
+//! The store: a client, a table, and what both have in common for all operations.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
+
+use crate::item::{Item, attribute::*, number, text};
+use crate::write::{Outcome, Values};
+use crate::{Error, SessionId, SessionTimeout, Timestamp, condition};
+
+/// No DynamoDB call starts later than this after the request was received, so that a copy of it that
+/// was long on its way undoes nothing that others did since.
+pub const WRITE_DEADLINE: Duration = Duration::from_secs(10);
+
+/// The sessions of one table.
+///
+/// Each operation is one conditional write, whose condition the database decides; none reads,
+/// compares, and then writes.
+#[derive(Debug, Clone)]
+pub struct SessionStore {
+    pub(crate) client: Client,
+    pub(crate) settings: Settings,
+}
+
+/// What the store needs to know of its table.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The table's name.
+    pub table: String,
+    /// The name of its hash key.
+    pub hash_key: String,
+    /// The attribute by which DynamoDB's TTL deletes, where there is one.
+    pub ttl: Option<Ttl>,
+    /// How long a session lives untouched that was not told otherwise.
+    pub session_timeout: SessionTimeout,
+}
+
+/// DynamoDB's own late deletion.
+#[derive(Debug, Clone)]
+pub struct Ttl {
+    /// The attribute's name.
+    pub attribute: String,
+    /// How long after `Expires` DynamoDB may delete the item.
+    pub extra: Duration,
+}
+
+impl Settings {
+    /// The TTL attribute's name, if it is one that the item uses otherwise: an expiry in its place
+    /// would destroy sessions.
+    pub fn attribute_taken_by_ttl(&self) -> Option<&str> {
+        let name = self.ttl.as_ref()?.attribute.as_str();
+        (ALL.contains(&name) || name == self.hash_key).then_some(name)
+    }
+}
+
+impl Ttl {
+    /// The attribute's value for a session that expires then.
+    fn value(&self, expires: Timestamp) -> AttributeValue {
+        number((expires + self.extra).as_epoch_seconds())
+    }
+}
+
+/// When a request is.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment {
+    /// The service's clock: what lives and what has expired, and where a new `Expires` starts.
+    pub now: Timestamp,
+    /// When the request reached the service, by API Gateway's clock: what came after it is not its
+    /// to undo.
+    pub received: Timestamp,
+}
+
+/// How long a session is to live after a write that did not read it first.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Lifetime {
+    /// As the caller says; kept on the item.
+    Given(SessionTimeout),
+    /// As the setting says, if the session has no timeout of its own.
+    Setting(SessionTimeout),
+    /// As the refused write's image says.
+    Own(SessionTimeout),
+}
+
+/// Why a write was refused that is no refusal to the caller.
+#[derive(Debug)]
+pub(crate) enum Because {
+    /// The session has a timeout of its own, and that alone stood in the way.
+    OwnTimeout(SessionTimeout),
+    /// An earlier send of the same request has done it.
+    AlreadyDone(Item),
+}
+
+impl Because {
+    /// Nothing else stood in the way of a write that [`Lifetime::Setting`] was for.
+    pub(crate) fn own_timeout(item: &Item) -> Result<Self, Error> {
+        item.timeout()?.map(Self::OwnTimeout).ok_or(Error::Malformed { attribute: TIMEOUT })
+    }
+}
+
+impl Lifetime {
+    pub(crate) fn timeout(self) -> SessionTimeout {
+        let (Self::Given(timeout) | Self::Setting(timeout) | Self::Own(timeout)) = self;
+        timeout
+    }
+
+    /// The timeout that the item is to keep.
+    pub(crate) fn kept(self) -> Option<SessionTimeout> {
+        match self {
+            Self::Given(timeout) | Self::Own(timeout) => Some(timeout),
+            Self::Setting(_) => None,
+        }
+    }
+
+    /// `condition`, and that the session has no timeout which this write does not know of.
+    pub(crate) fn and(self, condition: &str) -> String {
+        match self {
+            Self::Setting(_) => format!("{condition} AND {}", condition::NO_OWN_TIMEOUT),
+            Self::Given(_) | Self::Own(_) => condition.to_owned(),
+        }
+    }
+}
+
+impl SessionStore {
+    /// The store over the table of these settings, which nobody has looked at:
+    /// [`crate::table::describe`] does.
+    pub fn new(client: Client, settings: Settings) -> Self {
+        Self { client, settings }
+    }
+
+    /// The settings.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Runs `operation` while the request may still write.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLate`] if the time is over before it starts, and a failure if it ends first.
+    pub(crate) async fn in_time<T>(
+        &self,
+        when: Moment,
+        operation: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let left = (when.received + WRITE_DEADLINE).since(when.now).min(WRITE_DEADLINE);
+        if left.is_zero() {
+            return Err(Error::TooLate);
+        }
+        // Dropping the operation also ends the SDK's resends.
+        match tokio::time::timeout(left, operation).await {
+            Ok(result) => result,
+            Err(elapsed) => Err(Error::DynamoDb {
+                operation: "waiting for DynamoDB",
+                source: Box::new(elapsed),
+            }),
+        }
+    }
+
+    /// The item, if a session lives in it.
+    pub(crate) fn live(&self, item: Option<Item>, when: Moment) -> Result<Item, Error> {
+        let item = item.ok_or(Error::NotFound)?;
+        if item.is_live(when.now)? { Ok(item) } else { Err(Error::NotFound) }
+    }
+
+    /// The `SET` clauses for a new `Expires`, the TTL attribute with it, and a timeout to keep.
+    pub(crate) fn set_expires(&self, keep: Option<SessionTimeout>) -> String {
+        let mut clauses = "#Expires = :expires".to_owned();
+        if self.settings.ttl.is_some() {
+            clauses.push_str(", #Ttl = :ttl");
+        }
+        if keep.is_some() {
+            clauses.push_str(", #Timeout = :timeout");
+        }
+        clauses
+    }
+
+    /// The values of [`Self::set_expires`].
+    pub(crate) fn expires_values(
+        &self,
+        mut values: Values,
+        expires: Timestamp,
+        keep: Option<SessionTimeout>,
+    ) -> Values {
+        values = values.with(":expires", text(expires));
+        if let Some(ttl) = &self.settings.ttl {
+            values = values.with(":ttl", ttl.value(expires));
+        }
+        match keep {
+            Some(timeout) => values.with(":timeout", number(timeout)),
+            None => values,
+        }
+    }
+
+    /// What every new item has, as AWS's provider writes it, and the timeout that it is to keep.
+    pub(crate) fn new_item(
+        &self,
+        now: Timestamp,
+        expires: Timestamp,
+        keep: Option<SessionTimeout>,
+        uninitialized: bool,
+    ) -> HashMap<String, AttributeValue> {
+        let mut item = HashMap::from([
+            (LOCKED.to_owned(), number(0)),
+            (CREATE_DATE.to_owned(), text(now)),
+            (EXPIRES.to_owned(), text(expires)),
+            (FLAGS.to_owned(), number(u8::from(uninitialized))),
+            (VER.to_owned(), text(1)),
+        ]);
+        if let Some(ttl) = &self.settings.ttl {
+            item.insert(ttl.attribute.clone(), ttl.value(expires));
+        }
+        if let Some(timeout) = keep {
+            item.insert(TIMEOUT.to_owned(), number(timeout));
+        }
+        item
+    }
+
+    /// Writes with the timeout that the caller gave, else with the setting's; and where it turns out
+    /// that the session has one of its own, a second time with that. Gives the item that stood there.
+    ///
+    /// `because` reads from the image why a write was refused.
+    pub(crate) async fn with_timeout<W: Future<Output = Result<Outcome, Error>>>(
+        &self,
+        given: Option<SessionTimeout>,
+        write: impl Fn(Lifetime) -> W,
+        because: impl Fn(Option<Item>) -> Result<Because, Error>,
+    ) -> Result<Option<Item>, Error> {
+        let first = match given {
+            Some(timeout) => Lifetime::Given(timeout),
+            None => Lifetime::Setting(self.settings.session_timeout),
+        };
+        let own = match write(first).await? {
+            Outcome::Done(old) => return Ok(old),
+            Outcome::Refused(image) => match because(image)? {
+                Because::OwnTimeout(own) => own,
+                Because::AlreadyDone(image) => return Ok(Some(image)),
+            },
+        };
+        match write(Lifetime::Own(own)).await? {
+            Outcome::Done(old) => Ok(old),
+            Outcome::Refused(image) => match because(image)? {
+                Because::AlreadyDone(image) => Ok(Some(image)),
+                // This write did not ask for the timeout, so that cannot be why.
+                Because::OwnTimeout(_) => Err(Error::Malformed { attribute: TIMEOUT }),
+            },
+        }
+    }
+
+    /// Makes a living session live until `expires`, unless it does so already.
+    pub(crate) async fn renew(
+        &self,
+        id: &SessionId,
+        now: Timestamp,
+        expires: Timestamp,
+        keep: Option<SessionTimeout>,
+    ) -> Result<Outcome, Error> {
+        let update = format!("SET {}", self.set_expires(keep));
+        let values = self.expires_values(Values::at(now), expires, keep);
+        let condition = format!("{} AND {}", condition::LIVE, condition::GAINS);
+        self.update(id, &update, &condition, &values, ReturnValue::None).await
+    }
+}

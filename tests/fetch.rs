@@ -1,0 +1,75 @@
+//! Fetch: read a session without taking it.
+
+use session_store::{Claim, Error, Only};
+
+use crate::support::{MINUTE, Table, at, id, key, minutes};
+
+#[tokio::test]
+async fn a_fetch_of_nothing_finds_nothing() {
+    let table = Table::new().await;
+
+    let fetched = table.sessions.fetch(&id(), key(1), at(0)).await;
+
+    assert!(matches!(fetched, Err(Error::NotFound)));
+}
+
+#[tokio::test]
+async fn a_fetch_reads_past_a_lock_and_says_since_when_it_stands() {
+    let table = Table::new().await;
+    table.create(at(0)).await;
+    let lock = table.lock(key(1), at(1)).await;
+    let locked = table.item().await;
+
+    let session = table.sessions.fetch(&id(), key(2), at(3)).await.unwrap();
+
+    let seen = session.lock.unwrap();
+    assert_eq!((seen.id, seen.date), (lock, at(1).now));
+    assert!(!session.initialize);
+    assert_eq!(table.item().await, locked);
+}
+
+#[tokio::test]
+async fn one_fetch_is_told_to_initialize_and_the_next_is_not() {
+    let table = Table::new().await;
+    table.create(at(0)).await;
+
+    assert!(table.sessions.fetch(&id(), key(1), at(1)).await.unwrap().initialize);
+    assert!(!table.sessions.fetch(&id(), key(2), at(2)).await.unwrap().initialize);
+}
+
+#[tokio::test]
+async fn a_fetch_past_half_of_the_timeout_renews() {
+    let table = Table::new().await;
+    let claim = Claim::NoLock { key: key(9), only: Only::New };
+    table.sessions.store(&id(), claim, b"x", None, at(0)).await.unwrap();
+
+    let early = table.sessions.fetch(&id(), key(1), at(10 * MINUTE)).await.unwrap();
+    assert_eq!(early.expires, at(20 * MINUTE).now);
+
+    let late = table.sessions.fetch(&id(), key(2), at(10 * MINUTE + 1)).await.unwrap();
+    assert_eq!(late.expires, at(30 * MINUTE + 1).now);
+    assert_eq!(table.item().await["Expires"]["S"], late.expires.to_string());
+}
+
+#[tokio::test]
+async fn a_fetch_that_initializes_late_renews_in_the_same_write() {
+    let table = Table::new().await;
+    table.create(at(0)).await;
+    table.proxy.take_apis();
+
+    let session = table.sessions.fetch(&id(), key(1), at(15 * MINUTE)).await.unwrap();
+
+    assert!(session.initialize);
+    assert_eq!(session.expires, at(35 * MINUTE).now);
+    assert_eq!(table.proxy.take_apis(), ["GetItem", "UpdateItem"]);
+}
+
+#[tokio::test]
+async fn a_fetch_renews_by_the_session_s_own_timeout() {
+    let table = Table::new().await;
+    table.sessions.create(&id(), minutes(4), at(0)).await.unwrap();
+
+    let session = table.sessions.fetch(&id(), key(1), at(3 * MINUTE)).await.unwrap();
+
+    assert_eq!(session.expires, at(7 * MINUTE).now);
+}

@@ -1,0 +1,144 @@
+//! Lock: take a session for exclusive use.
+
+use serde_json::json;
+use session_store::{Claim, Error};
+
+use crate::support::{MINUTE, Table, at, id, key, minutes, old};
+
+#[tokio::test]
+async fn a_lock_of_nothing_finds_nothing_and_makes_nothing() {
+    let table = Table::new().await;
+
+    let locked = table.sessions.lock(&id(), key(1), None, at(0)).await;
+
+    assert!(matches!(locked, Err(Error::NotFound)));
+    assert!(table.item().await.is_null());
+}
+
+#[tokio::test]
+async fn the_first_lock_is_told_to_initialize_and_the_next_is_not() {
+    let table = Table::new().await;
+    table.create(at(0)).await;
+
+    let first = table.sessions.lock(&id(), key(1), None, at(1)).await.unwrap();
+    assert!(first.initialize);
+    table.sessions.release(&id(), first.lock.unwrap().id, None, at(2)).await.unwrap();
+
+    assert!(!table.sessions.lock(&id(), key(2), None, at(3)).await.unwrap().initialize);
+}
+
+#[tokio::test]
+async fn a_locked_session_is_refused_with_the_lock_that_stands() {
+    let table = Table::new().await;
+    table.create(at(0)).await;
+    let lock = table.lock(key(1), at(1)).await;
+    let locked = table.item().await;
+
+    let refused = table.sessions.lock(&id(), key(2), None, at(4)).await;
+
+    let Err(Error::Locked(stands)) = refused else { panic!("{refused:?}") };
+    assert_eq!(stands.id, lock);
+    assert_eq!(stands.age(at(4).now).as_secs(), 3);
+    assert_eq!(table.item().await, locked);
+}
+
+#[tokio::test]
+async fn a_lock_does_not_renew_a_session_with_time_enough() {
+    let table = Table::new().await;
+    table.create(at(0)).await;
+
+    let session =
+        table.sessions.lock(&id(), key(1), minutes(60), at(15 * MINUTE - 1)).await.unwrap();
+
+    assert_eq!(session.expires, at(20 * MINUTE).now);
+    assert_eq!(session.timeout.minutes(), 20);
+}
+
+#[tokio::test]
+async fn a_lock_within_five_minutes_of_the_end_renews_and_keeps_the_timeout_it_was_given() {
+    let table = Table::new().await;
+    table.create(at(0)).await;
+
+    let session = table.sessions.lock(&id(), key(1), minutes(60), at(15 * MINUTE)).await.unwrap();
+
+    assert_eq!(session.expires, at(75 * MINUTE).now);
+    assert_eq!(session.timeout.minutes(), 60);
+    assert_eq!(table.item().await["Timeout"], json!({ "N": "60" }));
+}
+
+#[tokio::test]
+async fn a_short_session_is_renewed_in_its_last_quarter() {
+    let table = Table::new().await.with_session_timeout(minutes(4));
+    table.create(at(0)).await;
+    let early = table.sessions.lock(&id(), key(1), None, at(3 * MINUTE - 1)).await.unwrap();
+    assert_eq!(early.expires, at(4 * MINUTE).now);
+    table.sessions.release(&id(), early.lock.unwrap().id, None, at(0)).await.unwrap();
+
+    let late = table.sessions.lock(&id(), key(2), None, at(3 * MINUTE)).await.unwrap();
+
+    assert_eq!(late.expires, at(7 * MINUTE).now);
+}
+
+#[tokio::test]
+async fn the_generation_grows_with_every_lock_and_starts_from_the_clock() {
+    let table = Table::new().await;
+    table.create(at(0)).await;
+
+    let first = table.lock(key(1), at(1)).await;
+    assert_eq!(first.generation, u64::try_from(at(1).now.as_millis()).unwrap() + 1);
+    table.sessions.release(&id(), first, None, at(2)).await.unwrap();
+
+    assert_eq!(table.lock(key(2), at(9)).await.generation, first.generation + 1);
+}
+
+#[tokio::test]
+async fn a_lock_of_aws_provider_is_reported_so_that_a_waiter_can_release_it() {
+    let table = Table::new().await;
+    table.create(at(0)).await;
+    let theirs = "1396647c-9d99-4be8-8402-00106708a0ae";
+    assert!(old::lock(&table, theirs, at(1)).await);
+
+    let refused = table.sessions.lock(&id(), key(1), None, at(2)).await;
+
+    let Err(Error::Locked(stands)) = refused else { panic!("{refused:?}") };
+    assert_eq!(stands.id.to_string(), format!("{theirs}.0"));
+    table.sessions.release(&id(), stands.id, None, at(3)).await.unwrap();
+    table.lock(key(1), at(4)).await;
+}
+
+#[tokio::test]
+async fn a_lock_of_an_item_that_is_no_session_leaves_it_unlocked() {
+    let table = Table::new().await;
+    for (attribute, value) in [
+        ("SessionItems", json!({ "S": "not base64" })),
+        ("SessionItems", json!({ "N": "7" })),
+        ("Flags", json!({ "S": "1" })),
+        ("Timeout", json!({ "N": "0" })),
+        ("LockGeneration", json!({ "S": "1" })),
+        ("Locked", json!({ "BOOL": false })),
+        ("Expires", json!({ "S": "2027" })),
+        ("Expires", json!({ "N": "1795212838" })),
+    ] {
+        table.put(json!({ "SessionId": { "S": "s1" } })).await;
+        table.create(at(0)).await;
+        table.change(|item| drop(item.insert(attribute.to_owned(), value.clone()))).await;
+
+        let refused = table.sessions.lock(&id(), key(1), None, at(1)).await;
+
+        let Err(Error::Malformed { attribute: named }) = refused else { panic!("{refused:?}") };
+        assert_eq!(named, attribute);
+        assert_ne!(table.item().await["Locked"], json!({ "N": "1" }), "{attribute} {value}");
+    }
+}
+
+#[tokio::test]
+async fn a_lock_reads_what_the_last_store_wrote() {
+    let table = Table::new().await;
+    table.create(at(0)).await;
+    let lock = table.lock(key(1), at(1)).await;
+    table.sessions.store(&id(), Claim::Lock(lock), b"bytes", None, at(2)).await.unwrap();
+
+    let session = table.sessions.lock(&id(), key(2), None, at(3)).await.unwrap();
+
+    assert_eq!(session.items, b"bytes");
+}

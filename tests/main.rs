@@ -1,0 +1,27 @@
+//! The specification. The names of the tests, read top to bottom, say what holds.
+//!
+//! - `create`, `fetch`, `lock`, `store`, `release`, `touch`, `remove`, `sweep`: the rules of each
+//!   operation, on the store.
+//! - `items`: what AWS's provider wrote is read, and what we write is read by it.
+//! - `promises`: what holds always. `resend`: that a resent request is the same request, and a late
+//!   copy does no harm. `scenarios`: what a model check of the protocol found.
+//! - `calls`: how often each operation calls DynamoDB.
+//! - `http`, `refusals`, `openapi`, `events`: the contract, over the router of `local`.
+//! - `gone`: without DynamoDB. `secrets`: nothing of a session in the log. `race`: true contention.
+//! - `command`: the program that `cargo run -p local` runs.
+
+mod support;
+
+mod calls;
+mod create;
+mod fetch;
+mod items;
+mod lock;
+mod promises;
+mod release;
+mod remove;
+mod resend;
+mod scenarios;
+mod store;
+mod sweep;
+mod touch;

@@ -1,0 +1,180 @@
+//! A table of its own for every test, and a clock that stands still.
+//!
+//! `Table::new()` gives a store over an empty table, with a proxy between the two that counts the
+//! calls and can lose them. The DynamoDB is embedded; set `TEST_DYNAMODB_URL` for another one.
+//!
+//! Time is `at(seconds)`, counted from an instant of 2026; nothing sleeps.
+
+pub(crate) mod old;
+pub(crate) mod proxy;
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
+use local::embedded::Embedded;
+use local::table::{NewTable, find_or_make};
+use serde_json::{Map, Value, json};
+use session_store::{
+    LockId, Moment, RequestKey, SessionId, SessionStore, SessionTimeout, Settings, Timestamp, Ttl,
+    client,
+};
+use tokio::net::TcpListener;
+
+use proxy::Proxy;
+
+/// When the tests are.
+pub(crate) fn at(seconds: i64) -> Moment {
+    let now = Timestamp::from_millis(1_795_211_638_273 + seconds * 1000).unwrap();
+    Moment { now, received: now }
+}
+
+pub(crate) const MINUTE: i64 = 60;
+
+/// The session of all tests that need only one.
+pub(crate) fn id() -> SessionId {
+    SessionId::new(None, "s1", false).unwrap()
+}
+
+/// The request key of the `n`th web request.
+pub(crate) fn key(n: u8) -> RequestKey {
+    format!("00000000-0000-4000-8000-0000000000{n:02x}").parse().unwrap()
+}
+
+pub(crate) fn minutes(minutes: u32) -> Option<SessionTimeout> {
+    Some(SessionTimeout::from_minutes(minutes).unwrap())
+}
+
+/// The embedded DynamoDB, unless the environment names another.
+pub(crate) struct DynamoDb {
+    pub(crate) url: String,
+    _embedded: Option<Embedded>,
+}
+
+impl DynamoDb {
+    pub(crate) async fn start() -> Self {
+        if let Ok(url) = std::env::var("TEST_DYNAMODB_URL") {
+            return Self { url, _embedded: None };
+        }
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let embedded = Embedded::start(listener, None).unwrap();
+        Self { url: embedded.url.clone(), _embedded: Some(embedded) }
+    }
+}
+
+/// A table, the store over it, and the way between them.
+pub(crate) struct Table {
+    pub(crate) sessions: SessionStore,
+    pub(crate) proxy: Proxy,
+    /// Past the proxy.
+    pub(crate) client: Client,
+    _dynamodb: DynamoDb,
+}
+
+impl Table {
+    pub(crate) async fn new() -> Self {
+        Self::with_ttl(None).await
+    }
+
+    /// The table of a site that has TTL by `ExpTTL`, so long after a session's end.
+    pub(crate) async fn with_ttl(extra: Option<Duration>) -> Self {
+        let dynamodb = DynamoDb::start().await;
+        let client = client::at(&dynamodb.url);
+        let name = format!("T-{}", uuid::Uuid::new_v4());
+        let ttl = extra.map(|extra| Ttl { attribute: "ExpTTL".to_owned(), extra });
+        let new = NewTable {
+            name: name.clone(),
+            hash_key: "SessionId".to_owned(),
+            capacity: None,
+            ttl_attribute: ttl.as_ref().map(|ttl| ttl.attribute.clone()),
+        };
+        let hash_key = find_or_make(&client, &new).await.unwrap();
+        let proxy = Proxy::start(&dynamodb.url).await;
+        let session_timeout = SessionTimeout::default();
+        let settings = Settings { table: name, hash_key, ttl, session_timeout };
+        let sessions = SessionStore::new(client::at(&proxy.url), settings);
+        Self { sessions, proxy, client, _dynamodb: dynamodb }
+    }
+
+    /// The same table for a farm whose setting is another.
+    pub(crate) fn with_session_timeout(mut self, session_timeout: Option<SessionTimeout>) -> Self {
+        let mut settings = self.sessions.settings().clone();
+        settings.session_timeout = session_timeout.unwrap();
+        self.sessions = SessionStore::new(client::at(&self.proxy.url), settings);
+        self
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.sessions.settings().table
+    }
+
+    /// The item of [`id`] as DynamoDB's JSON; `Null` if there is none.
+    pub(crate) async fn item(&self) -> Value {
+        self.item_of("s1").await
+    }
+
+    pub(crate) async fn item_of(&self, key: &str) -> Value {
+        let request = self.client.get_item().table_name(self.name()).consistent_read(true);
+        let output = request.key("SessionId", AttributeValue::S(key.to_owned())).send().await;
+        output.unwrap().item.map_or(Value::Null, |item| to_json(&item))
+    }
+
+    /// Puts an item as if somebody else had.
+    pub(crate) async fn put(&self, item: Value) {
+        let item = from_json(&item);
+        self.client.put_item().table_name(self.name()).set_item(Some(item)).send().await.unwrap();
+    }
+
+    /// Puts the item of [`id`] back, changed.
+    pub(crate) async fn change(&self, change: impl FnOnce(&mut Map<String, Value>)) {
+        let mut item = self.item().await;
+        change(item.as_object_mut().unwrap());
+        self.put(item).await;
+    }
+
+    pub(crate) async fn create(&self, when: Moment) {
+        self.sessions.create(&id(), None, when).await.unwrap();
+    }
+
+    /// A lock that is had, for tests about something else.
+    pub(crate) async fn lock(&self, key: RequestKey, when: Moment) -> LockId {
+        self.sessions.lock(&id(), key, None, when).await.unwrap().lock.unwrap().id
+    }
+
+    /// What a lock would read, without taking it.
+    pub(crate) async fn items(&self, when: Moment) -> Option<Vec<u8>> {
+        let fetched = self.sessions.fetch(&id(), RequestKey::random(), when).await;
+        fetched.ok().map(|session| session.items)
+    }
+}
+
+/// An item in DynamoDB's JSON, of the three types that items have.
+pub(crate) fn to_json(item: &HashMap<String, AttributeValue>) -> Value {
+    let attributes = item.iter().map(|(name, value)| {
+        let value = match value {
+            AttributeValue::S(text) => json!({ "S": text }),
+            AttributeValue::N(number) => json!({ "N": number }),
+            AttributeValue::Bool(flag) => json!({ "BOOL": flag }),
+            other => panic!("no item has {other:?}"),
+        };
+        (name.clone(), value)
+    });
+    attributes.collect::<Map<_, _>>().into()
+}
+
+pub(crate) fn from_json(item: &Value) -> HashMap<String, AttributeValue> {
+    let attributes = item.as_object().unwrap().iter().map(|(name, value)| {
+        let (kind, value) = value.as_object().unwrap().iter().next().unwrap();
+        let value = match (kind.as_str(), value) {
+            ("S", Value::String(text)) => AttributeValue::S(text.clone()),
+            ("N", Value::String(number)) => AttributeValue::N(number.clone()),
+            ("BOOL", Value::Bool(flag)) => AttributeValue::Bool(*flag),
+            ("NULL", _) => AttributeValue::Null(true),
+            ("B", Value::String(text)) => AttributeValue::B(text.as_bytes().into()),
+            other => panic!("no item has {other:?}"),
+        };
+        (name.clone(), value)
+    });
+    attributes.collect()
+}

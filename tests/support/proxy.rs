@@ -1,0 +1,149 @@
+//! Between the store and DynamoDB: counts the calls, loses them, delivers them late.
+
+use std::convert::Infallible;
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::net::TcpListener;
+
+type Http = Client<HttpConnector, Full<Bytes>>;
+
+/// What becomes of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// It never reaches DynamoDB.
+    LoseRequest,
+    /// DynamoDB does it, and nobody hears of it.
+    LoseAnswer,
+}
+
+/// A call as it was sent.
+#[derive(Debug, Clone)]
+pub(crate) struct Call {
+    /// DynamoDB's name of it.
+    pub(crate) api: String,
+    parts: hyper::http::request::Parts,
+    body: Bytes,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    calls: Vec<Call>,
+    faults: Vec<(&'static str, Fault)>,
+}
+
+pub(crate) struct Proxy {
+    pub(crate) url: String,
+    upstream: String,
+    http: Http,
+    state: Arc<Mutex<State>>,
+}
+
+impl Proxy {
+    pub(crate) async fn start(upstream: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let http = Client::builder(TokioExecutor::new()).build_http();
+        let state = Arc::new(Mutex::new(State::default()));
+        let proxy = Self { url, upstream: upstream.to_owned(), http, state };
+        tokio::spawn(proxy.clone_parts().serve(listener));
+        proxy
+    }
+
+    fn clone_parts(&self) -> Server {
+        Server {
+            upstream: self.upstream.clone(),
+            http: self.http.clone(),
+            state: Arc::clone(&self.state),
+        }
+    }
+
+    /// The next call of this name meets this fault.
+    pub(crate) fn next(&self, api: &'static str, fault: Fault) {
+        self.state.lock().unwrap().faults.push((api, fault));
+    }
+
+    /// The calls since this was last asked.
+    pub(crate) fn take_calls(&self) -> Vec<Call> {
+        std::mem::take(&mut self.state.lock().unwrap().calls)
+    }
+
+    /// Their names.
+    pub(crate) fn take_apis(&self) -> Vec<String> {
+        self.take_calls().into_iter().map(|call| call.api).collect()
+    }
+
+    /// Delivers a copy of a call that DynamoDB has seen before; says the status of its answer.
+    pub(crate) async fn deliver_late(&self, call: &Call) -> u16 {
+        forward(&self.http, &self.upstream, call.clone()).await.unwrap().status().as_u16()
+    }
+}
+
+#[derive(Clone)]
+struct Server {
+    upstream: String,
+    http: Http,
+    state: Arc<Mutex<State>>,
+}
+
+impl Server {
+    async fn serve(self, listener: TcpListener) -> Infallible {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let server = self.clone();
+            tokio::spawn(async move {
+                let service = service_fn(|request| server.pass(request));
+                let connection = hyper::server::conn::http1::Builder::new()
+                    .serve_connection(TokioIo::new(stream), service);
+                // A fault ends the connection with an error.
+                let _ = connection.await;
+            });
+        }
+    }
+
+    async fn pass(&self, request: Request<Incoming>) -> io::Result<Response<Full<Bytes>>> {
+        let (parts, body) = request.into_parts();
+        let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+        let target = parts.headers["x-amz-target"].to_str().unwrap();
+        let api = target.rsplit('.').next().unwrap().to_owned();
+        let call = Call { api, parts, body };
+        let fault = {
+            let mut state = self.state.lock().unwrap();
+            state.calls.push(call.clone());
+            let next = state.faults.iter().position(|(api, _)| *api == call.api);
+            next.map(|next| state.faults.remove(next).1)
+        };
+        if fault == Some(Fault::LoseRequest) {
+            return Err(io::ErrorKind::ConnectionReset.into());
+        }
+        let answer = forward(&self.http, &self.upstream, call).await?;
+        if fault == Some(Fault::LoseAnswer) {
+            return Err(io::ErrorKind::ConnectionReset.into());
+        }
+        Ok(answer)
+    }
+}
+
+async fn forward(http: &Http, upstream: &str, call: Call) -> io::Result<Response<Full<Bytes>>> {
+    let Call { mut parts, body, .. } = call;
+    parts.uri = upstream.parse().unwrap();
+    let request = Request::from_parts(parts, Full::new(body));
+    let answer = http.request(request).await.map_err(io::Error::other)?;
+    let (parts, body) = answer.into_parts();
+    let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+    Ok(Response::from_parts(parts, Full::new(body)))
+}
+
+impl Call {
+    /// The request as DynamoDB's JSON.
+    pub(crate) fn request(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+}
