@@ -5,23 +5,32 @@
 //! - `items`: what AWS's provider wrote is read, and what we write is read by it.
 //! - `promises`: what holds always. `resend`: that a resent request is the same request, and a late
 //!   copy does no harm. `scenarios`: what a model check of the protocol found.
+//! - `table`: found, made, or refused for its shape.
 //! - `calls`: how often each operation calls DynamoDB.
 //! - `http`, `refusals`, `openapi`, `events`: the contract, over the router of `local`.
 //! - `gone`: without DynamoDB. `secrets`: nothing of a session in the log. `race`: true contention.
-//! - `command`: the program that `cargo run -p local` runs.
+
+#![expect(clippy::unwrap_used, reason = "a test says what is so; a panic is its refusal")]
 
 mod support;
 
 mod calls;
 mod create;
+mod events;
 mod fetch;
+mod gone;
+mod http;
 mod items;
 mod lock;
 mod promises;
+mod race;
+mod refusals;
 mod release;
 mod remove;
 mod resend;
 mod scenarios;
+mod secrets;
 mod store;
 mod sweep;
+mod table;
 mod touch;

@@ -1,5 +1,6 @@
 //! Start everything, say where it is, wait for Ctrl-C.
 
+use std::io::Write;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -114,14 +115,20 @@ fn say(options: &Options, embedded: Option<&Embedded>, port: u16) {
         (Some(embedded), None, _) => format!("{} (embedded, in memory)", embedded.url),
         (None, _, url) => url.clone().unwrap_or_default(),
     };
-    println!("sessions   http://127.0.0.1:{port}");
-    println!("DynamoDB   {dynamodb}");
-    println!("table      {}", options.table);
-    println!();
-    println!("Try:");
-    println!("  curl -i -X POST http://127.0.0.1:{port}/apps/-/session -H 'Session-Id: visitor1'");
-    println!();
-    println!("Ctrl-C stops.");
+    let table = &options.table;
+    let said = writeln!(
+        std::io::stdout(),
+        "sessions   http://127.0.0.1:{port}
+DynamoDB   {dynamodb}
+table      {table}
+
+Try:
+  curl -i -X POST http://127.0.0.1:{port}/apps/-/session -H 'Session-Id: visitor1'
+
+Ctrl-C stops."
+    );
+    // Nobody reads it: no reason not to serve.
+    drop(said);
 }
 
 /// Ctrl-C, or what `kill` sends.

@@ -5,6 +5,8 @@
 //!
 //! Time is `at(seconds)`, counted from an instant of 2026; nothing sleeps.
 
+pub(crate) mod http;
+pub(crate) mod log;
 pub(crate) mod old;
 pub(crate) mod proxy;
 

@@ -1,0 +1,202 @@
+//! The program that `cargo run -p local` runs.
+
+#![expect(clippy::unwrap_used, reason = "a test says what is so; a panic is its refusal")]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+
+/// The program, started.
+struct Local {
+    child: Child,
+    /// `127.0.0.1:port` of the service, and of the embedded DynamoDB if there is one.
+    address: String,
+    dynamodb: String,
+}
+
+impl Local {
+    fn start(arguments: &[&str]) -> Self {
+        let mut child = command(arguments).stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut address = |name: &str| {
+            let line = lines.next().unwrap().unwrap();
+            assert!(line.starts_with(name), "{line}");
+            line.split("http://").nth(1).unwrap().split(' ').next().unwrap().to_owned()
+        };
+        let (address, dynamodb) = (address("sessions"), address("DynamoDB"));
+        Self { child, address, dynamodb }
+    }
+
+    /// A request for the session `s1`, over a connection of its own; its status.
+    fn ask(&self, what: &str) -> String {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        let request = format!(
+            "{what} HTTP/1.1\r\nHost: localhost\r\nSession-Id: s1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer.split(' ').nth(1).unwrap().to_owned()
+    }
+
+    /// Ctrl-C, and how it ended.
+    fn stop(mut self) -> bool {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+        self.child.wait().unwrap().success()
+    }
+}
+
+/// Whatever happens to a test, nothing stays behind.
+impl Drop for Local {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The program on ports that are free, unless the arguments say otherwise.
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_local"));
+    for (flag, excluded_by) in [("--port", "--port"), ("--dynamodb-port", "--endpoint-url")] {
+        if !arguments.contains(&flag) && !arguments.contains(&excluded_by) {
+            command.args([flag, "0"]);
+        }
+    }
+    command.args(arguments).env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_PROFILE");
+    command
+}
+
+/// That it does not start: one line of why, and a status that says so.
+fn refused(arguments: &[&str]) -> String {
+    let Output { status, stderr, .. } = command(arguments).output().unwrap();
+    let stderr = String::from_utf8(stderr).unwrap();
+    assert!(!status.success(), "{arguments:?}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    stderr
+}
+
+fn temporary_file(name: &str) -> PathBuf {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    folder.join("sessions.db")
+}
+
+#[test]
+fn it_serves_says_where_and_stops_cleanly() {
+    let local = Local::start(&[]);
+
+    assert_eq!(local.ask("POST /apps/-/session"), "201");
+    assert_eq!(local.ask("GET /apps/-/session"), "200");
+    TcpStream::connect(&local.dynamodb).unwrap();
+    assert!(local.stop());
+}
+
+#[test]
+fn an_open_connection_does_not_keep_it_from_stopping() {
+    let local = Local::start(&[]);
+    let _open = TcpStream::connect(&local.address).unwrap();
+
+    assert!(local.stop());
+}
+
+#[test]
+fn with_data_sessions_survive_a_restart_and_a_kill() {
+    let file = temporary_file("survive");
+    let data = ["--data", file.to_str().unwrap()];
+
+    let local = Local::start(&data);
+    assert_eq!(local.ask("POST /apps/-/session"), "201");
+    assert!(local.stop());
+    let mut local = Local::start(&data);
+    assert_eq!(local.ask("POST /apps/-/session"), "200");
+    assert_eq!(local.ask("POST /apps/shop/session"), "201");
+    local.child.kill().unwrap();
+    drop(local);
+
+    let local = Local::start(&data);
+    assert_eq!(local.ask("POST /apps/shop/session"), "200");
+}
+
+#[test]
+fn another_dynamodb_takes_the_place_of_the_embedded_one() {
+    let first = Local::start(&[]);
+    let url = format!("http://{}", first.dynamodb);
+    assert_eq!(first.ask("POST /apps/-/session"), "201");
+
+    let second = Local::start(&["--endpoint-url", &url, "--no-create"]);
+
+    assert_eq!(second.ask("POST /apps/-/session"), "200");
+}
+
+#[test]
+fn the_sweep_runs_by_itself() {
+    let local = Local::start(&["--session-timeout", "1", "--sweep-every", "1"]);
+    // Whether it deletes is the sweep's own test; here, that it does not get in the way.
+    assert_eq!(local.ask("POST /apps/-/session"), "201");
+    assert!(local.stop());
+}
+
+#[test]
+fn a_port_in_use_is_refused_by_its_flag() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+
+    assert!(refused(&["--port", &port]).contains("--port"));
+    assert!(refused(&["--dynamodb-port", &port]).contains("--dynamodb-port"));
+}
+
+#[test]
+fn data_that_cannot_be_written_or_is_no_database_is_refused_by_its_name() {
+    assert!(refused(&["--data", "/no/such/folder/sessions.db"]).contains("/no/such/folder"));
+
+    let file = temporary_file("no-database");
+    std::fs::write(&file, "this is not a database, and long enough to see it").unwrap();
+    assert!(refused(&["--data", file.to_str().unwrap()]).contains("sessions.db"));
+}
+
+#[test]
+fn a_missing_table_is_refused_where_none_may_be_made() {
+    let refusal = refused(&["--no-create", "--table", "Missing"]);
+
+    assert!(refusal.contains("table Missing does not exist"), "{refusal}");
+}
+
+#[test]
+fn a_ttl_attribute_that_the_session_uses_is_refused() {
+    assert!(refused(&["--ttl-attribute", "Expires"]).contains("Expires"));
+}
+
+#[test]
+fn a_dynamodb_that_cannot_be_reached_is_refused() {
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+
+    let refusal = refused(&["--endpoint-url", &format!("http://{nobody}")]);
+
+    assert!(refusal.contains("could not be looked at"), "{refusal}");
+}
+
+#[test]
+fn help_names_every_flag() {
+    let help = command(&["--help"]).output().unwrap().stdout;
+    let help = String::from_utf8(help).unwrap();
+    for flag in [
+        "--port",
+        "--dynamodb-port",
+        "--data",
+        "--endpoint-url",
+        "--table",
+        "--read-capacity",
+        "--write-capacity",
+        "--on-demand",
+        "--no-create",
+        "--ttl-attribute",
+        "--session-timeout",
+        "--sweep-every",
+        "--allow-dashes",
+    ] {
+        assert!(help.contains(flag), "{flag}");
+    }
+}

@@ -1,0 +1,120 @@
+//! The files in `events/` are what API Gateway and the scheduler send, and are answered rightly.
+
+use std::path::Path;
+
+use functions::{App, Operation};
+use serde_json::{Value, json};
+use session_store::Timestamp;
+
+use crate::support::Table;
+
+fn file(name: &str) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../events");
+    std::fs::read_to_string(folder.join(format!("{name}.json"))).unwrap()
+}
+
+/// The session of the events, locked as the events that come after a lock say.
+async fn locked() -> (Table, App) {
+    let table = Table::new().await;
+    let lock: Value = serde_json::from_str(&file("store")).unwrap();
+    let (key, generation) = lock["headers"]["lock-id"].as_str().unwrap().split_once('.').unwrap();
+    let now = Timestamp::now();
+    let expires = now + std::time::Duration::from_secs(1200);
+    table
+        .put(json!({
+            "SessionId": { "S": "shop-aiaeqbqafqboaeebkycyqgyb" },
+            "CreateDate": { "S": now.to_string() },
+            "Expires": { "S": expires.to_string() },
+            "Locked": { "N": "1" },
+            "LockId": { "S": key },
+            "LockGeneration": { "N": generation },
+            "LockDate": { "S": now.to_string() },
+            "Flags": { "N": "0" },
+        }))
+        .await;
+    let app = App { sessions: table.sessions.clone(), allow_dashes: false };
+    (table, app)
+}
+
+#[tokio::test]
+async fn each_event_is_answered_as_its_operation_succeeds() {
+    for (operation, status) in [
+        (Operation::Create, 200),
+        (Operation::Fetch, 200),
+        (Operation::Lock, 200),
+        (Operation::Store, 204),
+        (Operation::Release, 204),
+        (Operation::Touch, 204),
+        (Operation::Remove, 204),
+    ] {
+        let (_table, app) = locked().await;
+
+        let answer = local::gateway::invoke(&app, operation, &file(operation.name())).await;
+
+        let answer = answer.unwrap();
+        assert_eq!(answer["statusCode"], status, "{}: {answer}", operation.name());
+    }
+}
+
+#[test]
+fn each_event_names_the_route_of_its_operation() {
+    for operation in Operation::ALL {
+        let event: Value = serde_json::from_str(&file(operation.name())).unwrap();
+
+        let route = format!("{} {}", operation.method(), operation.path());
+        assert_eq!(event["routeKey"], route);
+        assert_eq!(event["requestContext"]["routeKey"], route);
+        assert_eq!(event["requestContext"]["http"]["method"], operation.method().as_str());
+    }
+}
+
+#[tokio::test]
+async fn an_event_that_was_long_on_its_way_is_503() {
+    let (_table, app) = locked().await;
+    let mut event: Value = serde_json::from_str(&file("touch")).unwrap();
+    let long_ago = Timestamp::now() - std::time::Duration::from_secs(11);
+    event["requestContext"]["timeEpoch"] = long_ago.as_millis().into();
+
+    let answer = local::gateway::invoke(&app, Operation::Touch, &event.to_string()).await.unwrap();
+
+    assert_eq!(answer["statusCode"], 503);
+    assert_eq!(answer["headers"]["retry-after"], "1");
+}
+
+#[tokio::test]
+async fn an_event_whose_address_is_no_uri_is_answered_all_the_same() {
+    let (_table, app) = locked().await;
+    let mut event: Value = serde_json::from_str(&file("touch")).unwrap();
+    event["rawPath"] = "/apps/my shop?#%/session/touch".into();
+    event["rawQueryString"] = "a b".into();
+    event["headers"]["host"] = "no host at all".into();
+    event["requestContext"]["stage"] = "my stage".into();
+
+    let answer = local::gateway::invoke(&app, Operation::Touch, &event.to_string()).await.unwrap();
+
+    assert_eq!(answer["statusCode"], 204);
+}
+
+#[tokio::test]
+async fn an_event_whose_body_is_not_base64_is_400() {
+    let (_table, app) = locked().await;
+    let mut event: Value = serde_json::from_str(&file("store")).unwrap();
+    event["body"] = "not base64".into();
+
+    let answer = local::gateway::invoke(&app, Operation::Store, &event.to_string()).await.unwrap();
+
+    assert_eq!(answer["statusCode"], 400);
+}
+
+#[tokio::test]
+async fn the_schedule_s_event_is_json_and_a_sweep_reports_what_it_did() {
+    serde_json::from_str::<Value>(&file("sweep")).unwrap();
+    let (_table, app) = locked().await;
+    let in_three_hours = Timestamp::now() + std::time::Duration::from_secs(3 * 3600);
+
+    let report = functions::sweep(&app, in_three_hours).await.unwrap();
+
+    let report = serde_json::to_value(report).unwrap();
+    let expected = json!({ "scanned": 1, "expired": 1, "deleted": 1, "spared": 0, "pages": 1 });
+    assert_eq!(report, expected);
+}

@@ -1,0 +1,93 @@
+//! Without DynamoDB: a failure is said as one, soon, and the log has one line of why.
+
+use std::time::Duration;
+
+use functions::App;
+use session_store::{Error, SessionStore, client, table};
+use tokio::net::TcpListener;
+use tokio::time::Instant;
+
+use crate::support::http::Service;
+use crate::support::{Table, at, id, key, log};
+
+/// The service of a table whose DynamoDB is at `url`.
+async fn service_at(url: &str) -> Service {
+    let mut table = Table::new().await;
+    let settings = table.sessions.settings().clone();
+    table.sessions = SessionStore::new(client::at(url), settings);
+    Service::over(table, false)
+}
+
+/// A port of loopback on which nobody listens.
+async fn nobody() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    format!("http://{}", listener.local_addr().unwrap())
+}
+
+#[tokio::test]
+async fn without_dynamodb_every_operation_is_503_and_never_404() {
+    let service = service_at(&nobody().await).await;
+    let lock = format!("{}.7", key(1));
+    for what in ["POST", "GET", "PUT", "DELETE", "POST /lock", "DELETE /lock", "POST /touch"] {
+        let answer = service.ask(what, &[("Lock-Id", &lock)], b"").await;
+
+        assert_eq!(answer.refusal(), "503 unavailable", "{what}");
+        assert_eq!(answer.header("retry-after"), Some("1"));
+    }
+}
+
+#[tokio::test]
+async fn a_failure_is_one_line_with_all_causes_and_the_caller_sees_none() {
+    let url = nobody().await;
+    let service = service_at(&url).await;
+    log::start();
+
+    let answer = service.ask("POST /lock", &[], b"").await;
+
+    let log = log::text();
+    let lines: Vec<_> = log.lines().filter(|line| line.contains("ERROR")).collect();
+    assert_eq!(lines.len(), 1, "{log}");
+    for part in ["UpdateItem failed: ", "refused", "operation=\"lock\"", "session.hash="] {
+        assert!(lines[0].contains(part), "{part} in {}", lines[0]);
+    }
+    let body = String::from_utf8(answer.body).unwrap();
+    for hidden in ["UpdateItem", "refused", "127.0.0.1"] {
+        assert!(!body.contains(hidden), "{hidden} in {body}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dynamodb_that_does_not_answer_is_given_up_before_the_gateway_gives_us_up() {
+    // It listens, and nobody ever accepts. The paused clock jumps from time-out to time-out.
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let settings = session_store::Settings {
+        table: "T".to_owned(),
+        hash_key: "SessionId".to_owned(),
+        ttl: None,
+        session_timeout: Default::default(),
+    };
+    let sessions = SessionStore::new(client::at(&url), settings);
+    let start = Instant::now();
+
+    let failed = sessions.lock(&id(), key(1), None, at(0)).await;
+
+    assert!(matches!(failed, Err(Error::DynamoDb { .. })), "{failed:?}");
+    assert!(start.elapsed() <= session_store::WRITE_DEADLINE, "{:?}", start.elapsed());
+    assert!(start.elapsed() > Duration::from_secs(1));
+}
+
+#[tokio::test]
+async fn a_table_that_is_missing_is_a_failure_and_no_missing_session() {
+    let mut table = Table::new().await;
+    let mut settings = table.sessions.settings().clone();
+    settings.table = "NoSuchTable".to_owned();
+    table.sessions = SessionStore::new(table.client.clone(), settings);
+    let app = App { sessions: table.sessions.clone(), allow_dashes: false };
+    let service = Service::over(table, false);
+
+    assert_eq!(service.ask("GET", &[], b"").await.refusal(), "503 unavailable");
+    assert!(functions::sweep(&app, at(0).now).await.is_err());
+    let looked = table::describe(&service.table.client, "NoSuchTable").await;
+    assert!(matches!(looked, Err(table::TableError::Missing { .. })));
+}

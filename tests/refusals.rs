@@ -1,0 +1,150 @@
+//! What cannot be read is refused with 400 by the name of what is wrong, and changes nothing.
+
+use crate::support::Table;
+use crate::support::http::Service;
+use crate::support::key;
+
+/// Asks, and says what the refusal names.
+async fn refused(service: &Service, what: &str, headers: &[(&str, &str)], body: &[u8]) -> String {
+    let (method, below) = what.split_once(' ').unwrap_or((what, ""));
+    let answer = service.send(method, &format!("/apps/-/session{below}"), headers, body).await;
+    assert_eq!(answer.refusal(), "400 invalid-request", "{what} {headers:?}");
+    let detail = answer.problem()["detail"].as_str().unwrap().to_owned();
+    assert_eq!(service.table.proxy.take_apis(), [""; 0], "{what} {headers:?} reached DynamoDB");
+    detail.split(' ').next().unwrap().to_owned()
+}
+
+const ALL: [&str; 7] =
+    ["POST", "GET", "PUT", "DELETE", "POST /lock", "DELETE /lock", "POST /touch"];
+
+#[tokio::test]
+async fn a_session_id_that_is_missing_or_malformed() {
+    let service = Service::new().await;
+    let long = "a".repeat(81);
+    let long_emoji = "%F0%9F%98%80".repeat(41);
+    for what in ALL {
+        assert_eq!(refused(&service, what, &[], b"").await, "Session-Id");
+        for id in [
+            "",
+            &long,
+            &long_emoji,
+            "a%00b",
+            "a%0Ab",
+            "a%7F",
+            "%C2%85",
+            "a%",
+            "a%2",
+            "a%zz",
+            "a%+1",
+            "%FF",
+            "%C3",
+            "a-b",
+            "a%2Db",
+            "a b",
+            "a,b",
+            "a\tb",
+        ] {
+            assert_eq!(refused(&service, what, &[("Session-Id", id)], b"").await, "Session-Id");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_session_id_that_was_sent_twice() {
+    let service = Service::new().await;
+
+    let twice = [("Session-Id", "a"), ("Session-Id", "b")];
+    assert_eq!(refused(&service, "GET", &twice, b"").await, "Session-Id");
+}
+
+#[tokio::test]
+async fn a_dash_is_taken_where_the_setting_allows_it() {
+    let service = Service::over(Table::new().await, true);
+
+    let answer = service.send("POST", "/apps/-/session", &[("Session-Id", "a-b")], b"").await;
+
+    assert_eq!(answer.status, 201);
+}
+
+#[tokio::test]
+async fn an_application_that_cannot_be_one() {
+    let service = Service::new().await;
+    for application in ["a%00", "%0A", &"a".repeat(256)] {
+        let path = format!("/apps/{application}/session");
+        let answer = service.send("GET", &path, &[("Session-Id", "a")], b"").await;
+
+        assert_eq!(answer.refusal(), "400 invalid-request");
+        assert!(answer.problem()["detail"].as_str().unwrap().contains("application"));
+    }
+}
+
+#[tokio::test]
+async fn a_session_timeout_that_is_none() {
+    let service = Service::new().await;
+    let lock = format!("{}.7", key(1));
+    for what in ["POST", "PUT", "POST /lock", "DELETE /lock", "POST /touch"] {
+        for timeout in ["", "0", "-1", "525601", "abc", "+5", "5.5", "20, 20"] {
+            let headers =
+                [("Session-Id", "s1"), ("Lock-Id", lock.as_str()), ("Session-Timeout", timeout)];
+            assert_eq!(refused(&service, what, &headers, b"").await, "Session-Timeout");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_lock_id_of_a_form_that_is_never_given() {
+    let service = Service::new().await;
+    let key = key(10).to_string();
+    let upper = format!("{}.7", key.to_uppercase());
+    for what in ["PUT", "DELETE /lock", "DELETE"] {
+        for lock in ["", "*", "abc", &key, &format!("{key}.x"), &format!("{key}.07"), &upper] {
+            let headers = [("Session-Id", "s1"), ("Lock-Id", lock)];
+            assert_eq!(refused(&service, what, &headers, b"").await, "Lock-Id");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_release_without_a_lock_id() {
+    let service = Service::new().await;
+
+    let headers = [("Session-Id", "s1")];
+    assert_eq!(refused(&service, "DELETE /lock", &headers, b"").await, "Lock-Id");
+}
+
+#[tokio::test]
+async fn an_idempotency_key_that_is_not_a_uuid() {
+    let service = Service::new().await;
+    let bare = key(1).to_string().replace('-', "");
+    for what in ["GET", "PUT", "POST /lock"] {
+        for bad in ["", "abc", &bare, &format!("{{{}}}", key(1)), &format!("\"{}\"", key(1))] {
+            let headers = [("Session-Id", "s1"), ("Idempotency-Key", bad)];
+            assert_eq!(refused(&service, what, &headers, b"").await, "Idempotency-Key");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_precondition_that_is_not_a_star_or_does_not_go_with_the_rest() {
+    let service = Service::new().await;
+    let lock = format!("{}.7", key(1));
+    let id = ("Session-Id", "s1");
+    for (headers, named) in [
+        (&[id, ("If-Match", "\"etag\"")][..], "If-Match"),
+        (&[id, ("If-None-Match", "")], "If-None-Match"),
+        (&[id, ("If-Match", "*"), ("If-None-Match", "*")], "If-Match"),
+        (&[id, ("If-Match", "*"), ("Lock-Id", &lock)], "Lock-Id"),
+        (&[id, ("If-None-Match", "*"), ("Lock-Id", &lock)], "Lock-Id"),
+    ] {
+        assert_eq!(refused(&service, "PUT", headers, b"x").await, named);
+    }
+}
+
+#[tokio::test]
+async fn a_store_of_a_text_type_which_the_gateway_may_have_changed() {
+    let service = Service::new().await;
+    for kind in ["text/plain", "application/json"] {
+        let headers = [("Session-Id", "s1"), ("Content-Type", kind)];
+        assert_eq!(refused(&service, "PUT", &headers, b"x").await, "Content-Type");
+    }
+}

@@ -1,0 +1,87 @@
+//! The router of `local`, asked without a network.
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, Request};
+use functions::App;
+use http_body_util::BodyExt;
+use serde_json::Value;
+use tower::ServiceExt;
+
+use super::Table;
+
+/// The service over a table of its own.
+pub(crate) struct Service {
+    pub(crate) table: Table,
+    router: Router,
+}
+
+/// What the service answered.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Service {
+    pub(crate) async fn new() -> Self {
+        Self::over(Table::new().await, false)
+    }
+
+    pub(crate) fn over(table: Table, allow_dashes: bool) -> Self {
+        let app = App { sessions: table.sessions.clone(), allow_dashes };
+        Self { table, router: local::gateway::router(app) }
+    }
+
+    /// A request for the session `s1` of no application: `"POST /lock"`, headers, body.
+    pub(crate) async fn ask(&self, what: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        let (method, below) = what.split_once(' ').unwrap_or((what, ""));
+        let path = format!("/apps/-/session{below}");
+        let with_id = [&[("Session-Id", "s1")], headers].concat();
+        self.send(method, &path, &with_id, body).await
+    }
+
+    pub(crate) async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Answer {
+        let mut request = Request::builder().method(method).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Body::from(body.to_vec())).unwrap();
+        let (parts, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
+        let body = body.collect().await.unwrap().to_bytes().to_vec();
+        Answer { status: parts.status.as_u16(), headers: parts.headers, body }
+    }
+
+    /// Locks, and says under which id.
+    pub(crate) async fn lock(&self) -> String {
+        let answer = self.ask("POST /lock", &[], b"").await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.header("lock-id").unwrap().to_owned()
+    }
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    pub(crate) fn problem(&self) -> Value {
+        assert_eq!(self.header("content-type"), Some("application/problem+json"));
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    /// The status, and the end of the problem's type: `"404 not-found"`.
+    pub(crate) fn refusal(&self) -> String {
+        let problem = self.problem();
+        assert_eq!(problem["status"], self.status);
+        let kind = problem["type"].as_str().unwrap().strip_prefix("urn:session-state:").unwrap();
+        format!("{} {kind}", self.status)
+    }
+}

@@ -1,0 +1,86 @@
+//! The table: found, made, or refused for its shape.
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+};
+use local::table::{NewTable, find_or_make};
+use session_store::client;
+use session_store::table::{TableError, describe};
+
+use crate::support::DynamoDb;
+
+async fn make(client: &Client, name: &str, keys: &[(&str, KeyType, ScalarAttributeType)]) {
+    let mut request =
+        client.create_table().table_name(name).billing_mode(BillingMode::PayPerRequest);
+    for (key, role, kind) in keys {
+        let schema = KeySchemaElement::builder().attribute_name(*key).key_type(role.clone());
+        let attribute =
+            AttributeDefinition::builder().attribute_name(*key).attribute_type(kind.clone());
+        request = request
+            .key_schema(schema.build().unwrap())
+            .attribute_definitions(attribute.build().unwrap());
+    }
+    request.send().await.unwrap();
+}
+
+fn name() -> String {
+    format!("T-{}", uuid::Uuid::new_v4())
+}
+
+#[tokio::test]
+async fn a_table_of_the_wrong_shape_is_refused_and_says_what_is_wrong() {
+    let dynamodb = DynamoDb::start().await;
+    let client = client::at(&dynamodb.url);
+    let text = ScalarAttributeType::S;
+    for (keys, wrong) in [
+        (
+            &[("Id", KeyType::Hash, text.clone()), ("R", KeyType::Range, text.clone())][..],
+            "it has a range key",
+        ),
+        (&[("Id", KeyType::Hash, ScalarAttributeType::N)], "its hash key is not of type S"),
+    ] {
+        let name = name();
+        make(&client, &name, keys).await;
+
+        let refused = describe(&client, &name).await;
+
+        let Err(TableError::WrongShape { reason, .. }) = refused else { panic!("{refused:?}") };
+        assert_eq!(reason, wrong);
+    }
+}
+
+#[tokio::test]
+async fn the_hash_key_s_name_is_the_table_s() {
+    let dynamodb = DynamoDb::start().await;
+    let client = client::at(&dynamodb.url);
+    let name = name();
+    make(&client, &name, &[("Id", KeyType::Hash, ScalarAttributeType::S)]).await;
+
+    assert_eq!(describe(&client, &name).await.unwrap(), "Id");
+}
+
+#[tokio::test]
+async fn a_table_is_made_with_the_capacity_and_the_ttl_that_were_asked_for() {
+    let dynamodb = DynamoDb::start().await;
+    let client = client::at(&dynamodb.url);
+    for capacity in [None, Some((7, 3))] {
+        let new = NewTable {
+            name: name(),
+            hash_key: "SessionId".to_owned(),
+            capacity,
+            ttl_attribute: Some("ExpTTL".to_owned()),
+        };
+
+        find_or_make(&client, &new).await.unwrap();
+
+        let table = client.describe_table().table_name(&new.name).send().await.unwrap();
+        let made = table.table.unwrap().provisioned_throughput.map(|made| {
+            (made.read_capacity_units.unwrap_or(0), made.write_capacity_units.unwrap_or(0))
+        });
+        assert_eq!(made.filter(|made| *made != (0, 0)), capacity);
+        let ttl = client.describe_time_to_live().table_name(&new.name).send().await.unwrap();
+        let ttl = ttl.time_to_live_description.unwrap();
+        assert_eq!(ttl.attribute_name.as_deref(), Some("ExpTTL"));
+    }
+}
