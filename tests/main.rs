@@ -22,6 +22,7 @@ mod gone;
 mod http;
 mod items;
 mod lock;
+mod openapi;
 mod promises;
 mod race;
 mod refusals;

@@ -1,0 +1,217 @@
+//! `openapi.yaml` and the router say the same.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use functions::Operation;
+use functions::http::{Kind, Problem};
+use serde_json::{Value, json};
+
+use crate::support::http::{Answer, Service};
+use crate::support::key;
+
+fn document() -> Value {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../openapi.yaml");
+    serde_saphyr::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
+}
+
+/// What a `$ref` leads to.
+fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
+    match value["$ref"].as_str() {
+        Some(reference) => document.pointer(reference.strip_prefix('#').unwrap()).unwrap(),
+        None => value,
+    }
+}
+
+fn described<'a>(document: &'a Value, operation: Operation) -> &'a Value {
+    let method = operation.method().as_str().to_ascii_lowercase();
+    &document["paths"][operation.path()][&method]
+}
+
+#[test]
+fn every_route_is_described_and_no_other() {
+    let document = document();
+    let paths = document["paths"].as_object().unwrap();
+    let described = paths.iter().flat_map(|(path, item)| {
+        let methods = item.as_object().unwrap().iter().filter(|(key, _)| *key != "parameters");
+        methods.map(move |(method, operation)| {
+            (method.to_uppercase(), path.clone(), operation["operationId"].as_str().unwrap())
+        })
+    });
+
+    let routes = Operation::ALL.iter().map(|operation| {
+        (operation.method().to_string(), operation.path().to_owned(), operation.name())
+    });
+    assert_eq!(described.collect::<BTreeSet<_>>(), routes.collect());
+}
+
+#[test]
+fn every_kind_of_problem_is_described_with_its_status_and_an_example_as_it_is_sent() {
+    let document = document();
+    let listed: BTreeSet<_> =
+        document["components"]["schemas"]["problem"]["properties"]["type"]["enum"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|kind| kind.as_str().unwrap().to_owned())
+            .collect();
+    let kinds = [
+        Kind::InvalidRequest,
+        Kind::NotFound,
+        Kind::LockLost,
+        Kind::LockOver,
+        Kind::AlreadyExists,
+        Kind::TooLarge,
+        Kind::Locked,
+        Kind::MalformedItem,
+        Kind::TooLate,
+        Kind::Unavailable,
+    ];
+    let kinds = kinds.map(|kind| serde_json::to_value(kind).unwrap().as_str().unwrap().to_owned());
+    assert_eq!(listed, BTreeSet::from(kinds));
+
+    let mut examples = BTreeMap::new();
+    for response in document["components"]["responses"].as_object().unwrap().values() {
+        let content = &response["content"]["application/problem+json"];
+        let several = content["examples"].as_object().into_iter().flatten();
+        let several = several.map(|(_, example)| &example["value"]);
+        for example in several.chain(content.get("example")) {
+            examples.insert(example["type"].as_str().unwrap().to_owned(), example.clone());
+        }
+    }
+    let lock = session_store::Lock {
+        id: format!("{}.7", key(1)).parse().unwrap(),
+        date: session_store::Timestamp::from_millis(0).unwrap(),
+    };
+    use session_store::Error as Store;
+    let invalid = functions::Error::Invalid {
+        name: "Session-Id",
+        reason: session_store::InvalidSessionId::Length.to_string(),
+    };
+    for error in [
+        invalid,
+        Store::NotFound.into(),
+        Store::LockLost.into(),
+        Store::LockOver.into(),
+        Store::AlreadyExists.into(),
+        Store::TooLarge { size: 310_000, limit: 306_660 }.into(),
+        Store::Locked(lock).into(),
+        Store::Malformed { attribute: "Expires" }.into(),
+        Store::TooLate.into(),
+        Store::DynamoDb { operation: "GetItem", source: "".into() }.into(),
+    ] {
+        let sent = serde_json::to_value(Problem::from(&error)).unwrap();
+        assert_eq!(examples.remove(sent["type"].as_str().unwrap()), Some(sent));
+    }
+    assert_eq!(examples, BTreeMap::new());
+}
+
+/// Every status, header and content type of an answer is described.
+fn is_described(document: &Value, operation: Operation, answer: &Answer) {
+    let status = answer.status.to_string();
+    let name = operation.name();
+    let response = &described(document, operation)["responses"][&status];
+    assert!(!response.is_null(), "{name} {status} is not described");
+    let response = resolved(document, response);
+    let headers = response["headers"].as_object().unwrap();
+    let described: BTreeMap<_, _> =
+        headers.iter().map(|(header, described)| (header.to_lowercase(), described)).collect();
+    let own = ["content-type", "content-length"];
+    for header in answer.headers.keys().filter(|header| !own.contains(&header.as_str())) {
+        assert!(described.contains_key(header.as_str()), "{name} {status}: {header}");
+    }
+    for (header, described) in described {
+        let required = resolved(document, described)["required"] == json!(true);
+        assert!(!required || answer.header(&header).is_some(), "{name} {status}: no {header}");
+    }
+    let kinds = response["content"].as_object().map(|content| content.keys().collect::<Vec<_>>());
+    let sent = answer.header("content-type").map(|kind| vec![kind.to_owned()]);
+    assert_eq!(sent.unwrap_or_default(), kinds.into_iter().flatten().cloned().collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn every_answer_of_a_tour_is_described_and_every_description_but_of_failures_is_met() {
+    let document = document();
+    let mut met = BTreeSet::new();
+    let service = Service::new().await;
+    let mut steps: Vec<(Operation, Vec<(&str, String)>, usize)> = Vec::new();
+    use Operation::*;
+    let lost = ("Lock-Id", format!("{}.7", key(9)));
+    let k = ("Idempotency-Key", key(1).to_string());
+    let new = ("If-None-Match", "*".to_owned());
+    let bad = ("Session-Id", "a%".to_owned());
+    steps.extend(Operation::ALL.map(|operation| (operation, vec![bad.clone(), lost.clone()], 0)));
+    steps.extend([Fetch, Lock, Touch].map(|operation| (operation, vec![], 0)));
+    steps.extend([Store, Release].map(|operation| (operation, vec![lost.clone()], 0)));
+    steps.extend([(Create, vec![], 0), (Create, vec![], 0), (Fetch, vec![], 0)]);
+    steps.push((Store, vec![new], 1));
+    steps.extend([(Lock, vec![k.clone()], 0), (Fetch, vec![], 0)]);
+    steps.extend([Lock, Store, Remove].map(|operation| (operation, vec![], 1)));
+    steps.extend([Store, Release, Remove].map(|operation| (operation, vec![lost.clone()], 1)));
+    steps.push((Touch, vec![], 0));
+    for (operation, headers, size) in steps {
+        let answer = ask(&service, operation, &headers, size).await;
+        is_described(&document, operation, &answer);
+        met.insert((operation.name(), answer.status));
+    }
+    let held = ask(&service, Lock, std::slice::from_ref(&k), 0).await;
+    let held = ("Lock-Id", held.header("lock-id").unwrap().to_owned());
+    for (operation, headers, size) in [
+        (Store, vec![held.clone()], 400_000),
+        (Store, vec![held.clone()], 1),
+        (Release, vec![held.clone()], 0),
+        (Lock, vec![k.clone()], 0),
+        (Remove, vec![], 0),
+        (Store, vec![], 1),
+    ] {
+        let answer = ask(&service, operation, &headers, size).await;
+        is_described(&document, operation, &answer);
+        met.insert((operation.name(), answer.status));
+    }
+
+    for operation in Operation::ALL {
+        for status in described(&document, operation)["responses"].as_object().unwrap().keys() {
+            let status: u16 = status.parse().unwrap();
+            assert!(
+                status >= 500 || met.contains(&(operation.name(), status)),
+                "{} {status} was not met",
+                operation.name()
+            );
+        }
+    }
+}
+
+async fn ask(
+    service: &Service,
+    operation: Operation,
+    headers: &[(&str, String)],
+    size: usize,
+) -> Answer {
+    let path = operation.path().replace("{application}", "-");
+    let id = ("Session-Id", "s1");
+    let mut headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    if !headers.iter().any(|(name, _)| *name == id.0) {
+        headers.push(id);
+    }
+    service.send(operation.method().as_str(), &path, &headers, &vec![7; size]).await
+}
+
+#[test]
+fn every_header_that_is_read_is_described() {
+    let document = document();
+    let parameters = document["components"]["parameters"].as_object().unwrap();
+    let described: BTreeSet<_> =
+        parameters.values().map(|parameter| parameter["name"].as_str().unwrap()).collect();
+
+    use functions::http::header::*;
+    let read = [
+        SESSION_ID,
+        LOCK_ID,
+        IDEMPOTENCY_KEY,
+        SESSION_TIMEOUT,
+        IF_MATCH,
+        IF_NONE_MATCH,
+        "application",
+    ];
+    assert_eq!(described, BTreeSet::from(read));
+}
