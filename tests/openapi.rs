@@ -23,7 +23,7 @@ fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
     }
 }
 
-fn described<'a>(document: &'a Value, operation: Operation) -> &'a Value {
+fn described(document: &Value, operation: Operation) -> &Value {
     let method = operation.method().as_str().to_ascii_lowercase();
     &document["paths"][operation.path()][&method]
 }
@@ -106,6 +106,9 @@ fn every_kind_of_problem_is_described_with_its_status_and_an_example_as_it_is_se
     assert_eq!(examples, BTreeMap::new());
 }
 
+/// An operation, its headers, and how many bytes go with it.
+type Step<'a> = (Operation, Vec<(&'a str, String)>, usize);
+
 /// Every status, header and content type of an answer is described.
 fn is_described(document: &Value, operation: Operation, answer: &Answer) {
     let status = answer.status.to_string();
@@ -134,7 +137,7 @@ async fn every_answer_of_a_tour_is_described_and_every_description_but_of_failur
     let document = document();
     let mut met = BTreeSet::new();
     let service = Service::new().await;
-    let mut steps: Vec<(Operation, Vec<(&str, String)>, usize)> = Vec::new();
+    let mut steps: Vec<Step<'_>> = Vec::new();
     use Operation::*;
     let lost = ("Lock-Id", format!("{}.7", key(9)));
     let k = ("Idempotency-Key", key(1).to_string());
