@@ -32,7 +32,7 @@ async fn locked() -> (Table, App) {
             "Flags": { "N": "0" },
         }))
         .await;
-    let app = App { sessions: table.sessions.clone(), allow_dashes: false };
+    let app = App { sessions: table.sessions.clone(), allow_dashes: false, metrics: None };
     (table, app)
 }
 
@@ -112,7 +112,7 @@ async fn the_schedule_s_event_is_json_and_a_sweep_reports_what_it_did() {
     let (_table, app) = locked().await;
     let in_three_hours = Timestamp::now() + std::time::Duration::from_secs(3 * 3600);
 
-    let report = functions::sweep(&app, in_three_hours).await.unwrap();
+    let report = functions::sweep(&app, "", in_three_hours).await.unwrap();
 
     let report = serde_json::to_value(report).unwrap();
     let expected = json!({ "scanned": 1, "expired": 1, "deleted": 1, "spared": 0, "pages": 1 });

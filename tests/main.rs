@@ -8,6 +8,7 @@
 //! - `table`: found, made, or refused for its shape.
 //! - `calls`: how often each operation calls DynamoDB.
 //! - `http`, `refusals`, `openapi`, `events`: the contract, over the router of `local`.
+//! - `metrics`: an event for each request; the template names no other metrics.
 //! - `gone`: without DynamoDB. `secrets`: nothing of a session in the log. `race`: true contention.
 
 #![expect(clippy::unwrap_used, reason = "a test says what is so; a panic is its refusal")]
@@ -22,6 +23,7 @@ mod gone;
 mod http;
 mod items;
 mod lock;
+mod metrics;
 mod openapi;
 mod promises;
 mod race;

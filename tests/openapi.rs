@@ -55,19 +55,8 @@ fn every_kind_of_problem_is_described_with_its_status_and_an_example_as_it_is_se
             .iter()
             .map(|kind| kind.as_str().unwrap().to_owned())
             .collect();
-    let kinds = [
-        Kind::InvalidRequest,
-        Kind::NotFound,
-        Kind::LockLost,
-        Kind::LockOver,
-        Kind::AlreadyExists,
-        Kind::TooLarge,
-        Kind::Locked,
-        Kind::MalformedItem,
-        Kind::TooLate,
-        Kind::Unavailable,
-    ];
-    let kinds = kinds.map(|kind| serde_json::to_value(kind).unwrap().as_str().unwrap().to_owned());
+    let kinds =
+        Kind::ALL.map(|kind| serde_json::to_value(kind).unwrap().as_str().unwrap().to_owned());
     assert_eq!(listed, BTreeSet::from(kinds));
 
     let mut examples = BTreeMap::new();

@@ -1,8 +1,11 @@
 //! What a function keeps while it lives.
 
+use std::sync::Arc;
+
 use session_store::table::TableError;
 use session_store::{SessionStore, chain, client, table};
 
+use crate::metrics::Metrics;
 use crate::{Config, ConfigError};
 
 /// Everything that a function makes before its first request: made once, and passed by reference.
@@ -12,6 +15,8 @@ pub struct App {
     pub sessions: SessionStore,
     /// Whether session ids may have dashes.
     pub allow_dashes: bool,
+    /// Where the events of requests go, if anybody wants them.
+    pub metrics: Option<Arc<Metrics>>,
 }
 
 /// Why a function does not start.
@@ -48,6 +53,13 @@ impl App {
             }
         }
         let sessions = SessionStore::new(client, config.settings);
-        Ok(Self { sessions, allow_dashes: config.allow_dashes })
+        let metrics = Metrics::new(config.metrics_by_application, std::io::stdout());
+        let metrics = Some(Arc::new(metrics));
+        Ok(Self { sessions, allow_dashes: config.allow_dashes, metrics })
+    }
+
+    /// The same app, with an account of its own of what it spends.
+    pub(crate) fn with_own_account(&self) -> Self {
+        Self { sessions: self.sessions.with_own_account(), ..self.clone() }
     }
 }

@@ -8,6 +8,7 @@
 //! | `TTL_EXPIRED_SESSIONS_SECONDS` | how long after its end TTL may delete a session | `0` |
 //! | `SESSION_TIMEOUT_MINUTES` | how long a session lives untouched that was not told otherwise, 1 to 525600 | `20` |
 //! | `ALLOW_DASHES` | `true`: session ids may have dashes, and then one could name a session of another application | `false` |
+//! | `METRICS_BY_APPLICATION` | `true`: requests are also counted by application | `false` |
 //!
 //! The AWS SDK reads its own (`AWS_REGION`, `AWS_ENDPOINT_URL_DYNAMODB`, ...), and [`crate::log`]
 //! those of Lambda's logging.
@@ -23,6 +24,8 @@ pub struct Config {
     pub settings: Settings,
     /// Whether session ids may have dashes.
     pub allow_dashes: bool,
+    /// Whether requests are also counted by application.
+    pub metrics_by_application: bool,
 }
 
 /// A variable whose value cannot be used. A setting that is mistyped never becomes the default.
@@ -69,7 +72,8 @@ impl Config {
                 ttl,
                 session_timeout: session_timeout.unwrap_or_default(),
             },
-            allow_dashes: parsed(&get, "ALLOW_DASHES", "neither true nor false")?.unwrap_or(false),
+            allow_dashes: flag(&get, "ALLOW_DASHES")?,
+            metrics_by_application: flag(&get, "METRICS_BY_APPLICATION")?,
         };
         if let Some(taken) = config.settings.attribute_taken_by_ttl() {
             let reason = "the session itself has an attribute of this name";
@@ -78,6 +82,13 @@ impl Config {
         }
         Ok(config)
     }
+}
+
+fn flag(
+    get: &impl Fn(&str) -> Option<String>,
+    variable: &'static str,
+) -> Result<bool, ConfigError> {
+    Ok(parsed(get, variable, "neither true nor false")?.unwrap_or(false))
 }
 
 fn parsed<T: std::str::FromStr>(
@@ -123,6 +134,7 @@ mod tests {
             ("TTL_EXPIRED_SESSIONS_SECONDS", "86400"),
             ("SESSION_TIMEOUT_MINUTES", "7"),
             ("ALLOW_DASHES", "true"),
+            ("METRICS_BY_APPLICATION", "true"),
         ])
         .unwrap();
 
@@ -130,7 +142,7 @@ mod tests {
         assert_eq!((config.settings.table.as_str(), config.settings.hash_key.as_str()), ("T", "K"));
         assert_eq!((ttl.attribute.as_str(), ttl.extra.as_secs()), ("ExpTTL", 86_400));
         assert_eq!(config.settings.session_timeout.minutes(), 7);
-        assert!(config.allow_dashes);
+        assert!(config.allow_dashes && config.metrics_by_application);
     }
 
     #[test]
@@ -142,6 +154,7 @@ mod tests {
             ("TTL_EXPIRED_SESSIONS_SECONDS", "-1"),
             ("TTL_ATTRIBUTE_NAME", "Expires"),
             ("ALLOW_DASHES", "yes"),
+            ("METRICS_BY_APPLICATION", "1"),
         ] {
             let error = read(&[(variable, value)]).unwrap_err();
 

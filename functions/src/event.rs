@@ -1,6 +1,7 @@
 //! Between the contract and Lambda: an API Gateway event in, a response to API Gateway out.
 
 use std::convert::Infallible;
+use std::time::Instant;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -11,6 +12,7 @@ use lambda_http::{Adapter, Body, LambdaEvent, Request, Response, Service, servic
 use serde::Serialize;
 use session_store::Timestamp;
 
+use crate::metrics::RequestEvent;
 use crate::{App, Error, Operation, http};
 
 /// An API Gateway event (payload format 2.0) in; what API Gateway makes the response of, out.
@@ -45,20 +47,33 @@ pub async fn respond(
 /// The answer to a request: what its handler says, or the problem. Failures are logged, here and
 /// nowhere else; refusals are answers.
 pub async fn answer(app: &App, operation: Operation, request: &Request) -> Response<Body> {
+    let started = Instant::now();
     let when = http::moment(request, Timestamp::now());
-    match operation.handle(app, request, when).await {
-        Ok(response) => response,
-        Err(error) => {
-            let response = http::refused(&error, Timestamp::now());
-            if response.status().is_server_error() {
-                let hash = http::session_id(request, app.allow_dashes).map(|id| id.hash());
-                let hash = hash.unwrap_or_default();
-                let (operation, error) = (operation.name(), session_store::chain(&error));
-                tracing::error!(operation, session.hash = hash, error, "request failed");
-            }
-            response
-        }
+    let app = app.with_own_account();
+    let result = operation.handle(&app, request, when).await;
+    let (response, error) = match result {
+        Ok(response) => (response, None),
+        Err(error) => (http::refused(&error, Timestamp::now()), Some(error)),
+    };
+    if let Some(error) = error.as_ref().filter(|_| response.status().is_server_error()) {
+        let hash = http::session_hash(request, app.allow_dashes);
+        let (operation, error) = (operation.name(), session_store::chain(error));
+        tracing::error!(operation, session.hash = hash, error, "request failed");
     }
+    if let Some(metrics) = &app.metrics {
+        let spent = app.sessions.spent();
+        metrics.write(&RequestEvent {
+            operation: operation.name(),
+            session: http::session_hash(request, app.allow_dashes),
+            latency: started.elapsed(),
+            dynamo_db_calls: spent.calls,
+            read_units: spent.read_units,
+            write_units: spent.write_units,
+            cold_starts: metrics.cold_start(),
+            ..http::described(request, &response, error.as_ref())
+        });
+    }
+    response
 }
 
 /// The adapter would panic at a body that is not the base64 it claims to be.

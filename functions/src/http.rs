@@ -2,13 +2,16 @@
 //!
 //! `openapi.yaml` describes it to callers; a test holds the two against each other.
 
+mod described;
 mod problem;
 mod request;
 mod response;
 
+pub(crate) use described::described;
 pub use problem::{Kind, Problem};
 pub use request::header;
 pub(crate) use request::{
-    claim, items, lock_id, moment, request_key, required_lock_id, session_id, session_timeout,
+    claim, items, lock_id, moment, request_key, required_lock_id, session_hash, session_id,
+    session_timeout,
 };
 pub(crate) use response::{created, done, fetched, locked, refused, stored};

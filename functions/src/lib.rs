@@ -9,6 +9,7 @@
 //!   from errors to statuses.
 //! - [`event`] is between the contract and Lambda; [`answer`] is where every request goes through,
 //!   in Lambda, in `local` and in the tests.
+//! - [`metrics`] writes one wide event for each request; [`log`] the lines of the log.
 //! - [`Config`] is read from the environment once; [`App`] is what a function keeps while it lives.
 
 mod app;
@@ -20,6 +21,7 @@ mod fetch;
 pub mod http;
 mod lock;
 pub mod log;
+pub mod metrics;
 mod operation;
 mod release;
 mod remove;

@@ -27,8 +27,9 @@ pub async fn serve(operation: Operation) -> Result<(), Error> {
 /// What keeps the function from starting.
 pub async fn serve_sweep() -> Result<(), Error> {
     let app = &start().await?;
-    lambda_runtime::run(service_fn(async |_: LambdaEvent<Value>| {
-        sweep(app, Timestamp::now()).await.map_err(Error::from)
+    lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
+        let request_id = &event.context.request_id;
+        sweep(app, request_id, Timestamp::now()).await.map_err(Error::from)
     }))
     .await
 }

@@ -104,7 +104,11 @@ async fn app(options: &Options, client: Client) -> Result<App, RunError> {
         find_or_make(&client, &table).await
     };
     settings.hash_key = hash_key.map_err(|source| RunError::Table { table: table.name, source })?;
-    Ok(App { sessions: SessionStore::new(client, settings), allow_dashes: options.allow_dashes })
+    Ok(App {
+        sessions: SessionStore::new(client, settings),
+        allow_dashes: options.allow_dashes,
+        metrics: None,
+    })
 }
 
 fn say(options: &Options, embedded: Option<&Embedded>, port: u16) {

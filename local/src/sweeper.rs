@@ -29,5 +29,5 @@ async fn once(app: &App, embedded: Option<&Embedded>) {
         Err(error) => tracing::error!(%error, "nothing deleted by TTL"),
     }
     // It logs what it did, and its failure too; the next one tries again.
-    let _ = functions::sweep(app, Timestamp::now()).await;
+    let _ = functions::sweep(app, "", Timestamp::now()).await;
 }

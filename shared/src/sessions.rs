@@ -1,12 +1,14 @@
 //! The store: a client, a table, and what both have in common for all operations.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 
 use crate::item::{Item, attribute::*, number, text};
+use crate::spent::{Purse, Spent};
 use crate::write::{Outcome, Values};
 use crate::{Error, SessionId, SessionTimeout, Timestamp, condition};
 
@@ -21,7 +23,8 @@ pub const WRITE_DEADLINE: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone)]
 pub struct SessionStore {
     pub(crate) client: Client,
-    pub(crate) settings: Settings,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) purse: Purse,
 }
 
 /// What the store needs to know of its table.
@@ -126,7 +129,17 @@ impl SessionStore {
     /// The store over the table of these settings, which nobody has looked at:
     /// [`crate::table::describe`] does.
     pub fn new(client: Client, settings: Settings) -> Self {
-        Self { client, settings }
+        Self { client, settings: Arc::new(settings), purse: Purse::default() }
+    }
+
+    /// The same store, with an account of its own of what it spends.
+    pub fn with_own_account(&self) -> Self {
+        Self { purse: Purse::default(), ..self.clone() }
+    }
+
+    /// What it has spent since it was made.
+    pub fn spent(&self) -> Spent {
+        self.purse.spent()
     }
 
     /// The settings.

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 
 use crate::item::text;
-use crate::write::{Outcome, Values, failed};
+use crate::write::{Outcome, Values};
 use crate::{Error, SessionId, SessionStore, Timestamp, condition};
 
 /// A lock younger than this may belong to a request that is still at work and will store.
@@ -52,13 +52,15 @@ impl SessionStore {
             .table_name(&self.settings.table)
             .filter_expression(condition::SWEEPABLE)
             .projection_expression("#Key")
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .set_expression_attribute_names(Some(self.names(&expression)))
             .set_expression_attribute_values(Some(values.used_in(&expression)))
             .into_paginator()
             .send();
         let mut sweep = Sweep::default();
         while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| failed("Scan", error))?;
+            let page = page.map_err(|error| self.failed("Scan", error))?;
+            self.purse.read(page.consumed_capacity());
             sweep.pages += 1;
             sweep.scanned += u64::try_from(page.scanned_count).unwrap_or(0);
             for mut item in page.items.unwrap_or_default() {

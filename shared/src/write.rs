@@ -7,7 +7,9 @@ use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::error::ConditionalCheckFailedException;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, ReturnConsumedCapacity, ReturnValue, ReturnValuesOnConditionCheckFailure,
+};
 
 use crate::error::ItemTooLarge;
 use crate::item::{Item, number, text};
@@ -107,10 +109,14 @@ impl SessionStore {
             .set_expression_attribute_names(Some(self.names(&expressions)))
             .set_expression_attribute_values(Some(values.used_in(&expressions)))
             .return_values(returning)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         match request.send().await {
-            Ok(output) => Ok(Outcome::Done(output.attributes.map(Item))),
-            Err(error) => refused("UpdateItem", error, |error| match error {
+            Ok(output) => {
+                self.purse.write(output.consumed_capacity());
+                Ok(Outcome::Done(output.attributes.map(Item)))
+            }
+            Err(error) => self.refused("UpdateItem", error, |error| match error {
                 UpdateItemError::ConditionalCheckFailedException(refused) => Some(refused),
                 _ => None,
             }),
@@ -135,10 +141,14 @@ impl SessionStore {
             .set_expression_attribute_names(Some(self.names(condition)))
             .set_expression_attribute_values(Some(values.used_in(condition)))
             .return_values(ReturnValue::AllOld)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         match request.send().await {
-            Ok(output) => Ok(Outcome::Done(output.attributes.map(Item))),
-            Err(error) => refused("PutItem", error, |error| match error {
+            Ok(output) => {
+                self.purse.write(output.consumed_capacity());
+                Ok(Outcome::Done(output.attributes.map(Item)))
+            }
+            Err(error) => self.refused("PutItem", error, |error| match error {
                 PutItemError::ConditionalCheckFailedException(refused) => Some(refused),
                 _ => None,
             }),
@@ -160,10 +170,14 @@ impl SessionStore {
             .condition_expression(condition)
             .set_expression_attribute_names(Some(self.names(condition)))
             .set_expression_attribute_values(Some(values.used_in(condition)))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         match request.send().await {
-            Ok(_) => Ok(Outcome::Done(None)),
-            Err(error) => refused("DeleteItem", error, |error| match error {
+            Ok(output) => {
+                self.purse.write(output.consumed_capacity());
+                Ok(Outcome::Done(None))
+            }
+            Err(error) => self.refused("DeleteItem", error, |error| match error {
                 DeleteItemError::ConditionalCheckFailedException(refused) => Some(refused),
                 _ => None,
             }),
@@ -173,42 +187,55 @@ impl SessionStore {
     /// The whole item, as the last acknowledged write left it.
     pub(crate) async fn get(&self, id: &SessionId) -> Result<Option<Item>, Error> {
         let (key, value) = self.key(id);
-        let request = self.client.get_item().table_name(&self.settings.table).key(key, value);
+        let request = self
+            .client
+            .get_item()
+            .table_name(&self.settings.table)
+            .key(key, value)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
         match request.consistent_read(true).send().await {
-            Ok(output) => Ok(output.item.map(Item)),
-            Err(error) => Err(failed("GetItem", error)),
+            Ok(output) => {
+                self.purse.read(output.consumed_capacity());
+                Ok(output.item.map(Item))
+            }
+            Err(error) => Err(self.failed("GetItem", error)),
         }
     }
-}
 
-/// Tells a refusal from a failure.
-fn refused<E>(
-    operation: &'static str,
-    error: SdkError<E>,
-    condition: impl Fn(&E) -> Option<&ConditionalCheckFailedException>,
-) -> Result<Outcome, Error>
-where
-    E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
-{
-    match error.as_service_error().and_then(condition) {
-        Some(refused) => Ok(Outcome::Refused(refused.item.clone().map(Item))),
-        None => Err(failed(operation, error)),
+    /// Tells a refusal from a failure.
+    fn refused<E>(
+        &self,
+        operation: &'static str,
+        error: SdkError<E>,
+        condition: impl Fn(&E) -> Option<&ConditionalCheckFailedException>,
+    ) -> Result<Outcome, Error>
+    where
+        E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
+    {
+        match error.as_service_error().and_then(condition) {
+            Some(refused) => {
+                self.purse.refused_write(refused.item());
+                Ok(Outcome::Refused(refused.item.clone().map(Item)))
+            }
+            None => Err(self.failed(operation, error)),
+        }
     }
-}
 
-/// The failure of a call.
-pub(crate) fn failed<E>(operation: &'static str, error: SdkError<E>) -> Error
-where
-    E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
-{
-    // DynamoDB has no code of its own for this, only the message.
-    let too_large = error.code() == Some("ValidationException")
-        && error.message().is_some_and(|message| message.starts_with("Item size"));
-    if too_large {
-        let source = Box::new(ItemTooLarge(Box::new(error)));
-        return Error::DynamoDb { operation, source };
+    /// The failure of a call.
+    pub(crate) fn failed<E>(&self, operation: &'static str, error: SdkError<E>) -> Error
+    where
+        E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
+    {
+        self.purse.failed();
+        // DynamoDB has no code of its own for this, only the message.
+        let too_large = error.code() == Some("ValidationException")
+            && error.message().is_some_and(|message| message.starts_with("Item size"));
+        if too_large {
+            let source = Box::new(ItemTooLarge(Box::new(error)));
+            return Error::DynamoDb { operation, source };
+        }
+        Error::DynamoDb { operation, source: Box::new(error) }
     }
-    Error::DynamoDb { operation, source: Box::new(error) }
 }
 
 #[cfg(test)]

@@ -30,7 +30,11 @@ impl Service {
     }
 
     pub(crate) fn over(table: Table, allow_dashes: bool) -> Self {
-        let app = App { sessions: table.sessions.clone(), allow_dashes };
+        let app = App { sessions: table.sessions.clone(), allow_dashes, metrics: None };
+        Self::of(table, app)
+    }
+
+    pub(crate) fn of(table: Table, app: App) -> Self {
         Self { table, router: local::gateway::router(app) }
     }
 

@@ -1,7 +1,7 @@
 //! The one table from errors to statuses.
 
 use lambda_http::http::StatusCode;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use session_store::Error as Store;
 
 use crate::Error;
@@ -21,29 +21,57 @@ pub struct Problem {
 }
 
 /// The kinds of problems. Part of the contract: callers compare them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the table below says of each what it means")]
 pub enum Kind {
-    #[serde(rename = "urn:session-state:invalid-request")]
     InvalidRequest,
-    #[serde(rename = "urn:session-state:not-found")]
     NotFound,
-    #[serde(rename = "urn:session-state:lock-lost")]
     LockLost,
-    #[serde(rename = "urn:session-state:lock-over")]
     LockOver,
-    #[serde(rename = "urn:session-state:already-exists")]
     AlreadyExists,
-    #[serde(rename = "urn:session-state:too-large")]
     TooLarge,
-    #[serde(rename = "urn:session-state:locked")]
     Locked,
-    #[serde(rename = "urn:session-state:malformed-item")]
     MalformedItem,
-    #[serde(rename = "urn:session-state:too-late")]
     TooLate,
-    #[serde(rename = "urn:session-state:unavailable")]
     Unavailable,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::InvalidRequest,
+        Self::NotFound,
+        Self::LockLost,
+        Self::LockOver,
+        Self::AlreadyExists,
+        Self::TooLarge,
+        Self::Locked,
+        Self::MalformedItem,
+        Self::TooLate,
+        Self::Unavailable,
+    ];
+
+    /// The last word of its URN, and the outcome in logs and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "invalid-request",
+            Self::NotFound => "not-found",
+            Self::LockLost => "lock-lost",
+            Self::LockOver => "lock-over",
+            Self::AlreadyExists => "already-exists",
+            Self::TooLarge => "too-large",
+            Self::Locked => "locked",
+            Self::MalformedItem => "malformed-item",
+            Self::TooLate => "too-late",
+            Self::Unavailable => "unavailable",
+        }
+    }
+}
+
+impl Serialize for Kind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("urn:session-state:{}", self.name()))
+    }
 }
 
 impl Error {

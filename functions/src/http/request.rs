@@ -38,11 +38,19 @@ const APPLICATION: &str = "application";
 /// How the path says that there is no application.
 const NO_APPLICATION: &str = "-";
 
+/// The application in the path, which API Gateway has decoded already.
+pub(crate) fn application(request: &Request) -> Option<&str> {
+    request.path_parameters_ref().and_then(|parameters| parameters.first(APPLICATION))
+}
+
+/// The short hash of the session id, for the log; empty if it cannot be read.
+pub(crate) fn session_hash(request: &Request, allow_dashes: bool) -> String {
+    session_id(request, allow_dashes).map(|id| id.hash()).unwrap_or_default()
+}
+
 pub(crate) fn session_id(request: &Request, allow_dashes: bool) -> Result<SessionId, Error> {
-    // API Gateway has decoded it already.
-    let parameters = request.path_parameters_ref();
-    let application = parameters.and_then(|parameters| parameters.first(APPLICATION));
-    let application = application.ok_or_else(|| Error::invalid(APPLICATION, "is missing"))?;
+    let application =
+        application(request).ok_or_else(|| Error::invalid(APPLICATION, "is missing"))?;
     let application = Some(application).filter(|application| *application != NO_APPLICATION);
 
     let encoded =

@@ -1,0 +1,222 @@
+//! One event for each request and each sweep; and the dashboard and the alarms name nothing else.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use functions::App;
+use functions::http::Kind;
+use functions::metrics::{Metrics, NAMESPACE};
+use serde_json::{Value, json};
+use session_store::Timestamp;
+
+use crate::support::Table;
+use crate::support::http::Service;
+
+/// Events, as they are written.
+#[derive(Clone, Default)]
+struct Events(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Events {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Events {
+    fn take(&self) -> Vec<Value> {
+        let lines = std::mem::take(&mut *self.0.lock().unwrap());
+        let lines = String::from_utf8(lines).unwrap();
+        lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
+async fn service(by_application: bool) -> (Service, App, Events) {
+    let events = Events::default();
+    let table = Table::new().await;
+    let metrics = Some(Arc::new(Metrics::new(by_application, events.clone())));
+    let app = App { sessions: table.sessions.clone(), allow_dashes: false, metrics };
+    (Service::of(table, app.clone()), app, events)
+}
+
+#[tokio::test]
+async fn a_request_is_one_event_that_says_what_it_was_and_what_became_of_it() {
+    let (service, _, events) = service(false).await;
+    service.ask("PUT", &[], b"12345").await;
+    service.lock().await;
+    events.take();
+
+    service.ask("POST /lock", &[], b"").await;
+
+    let [event] = &events.take()[..] else { panic!("one event") };
+    for (name, value) in [
+        ("Operation", json!("lock")),
+        ("Outcome", json!("locked")),
+        ("Application", json!("-")),
+        ("Status", json!("423")),
+        ("Requests", json!(1)),
+        ("Failures", json!(0)),
+        ("DynamoDbCalls", json!(1)),
+        ("ReadUnits", json!(0)),
+        ("WriteUnits", json!(1)),
+        ("ColdStarts", json!(0)),
+    ] {
+        assert_eq!(event[name], value, "{name} in {event}");
+    }
+    assert!(event["LockAge"].as_f64().unwrap() < 60.0);
+    assert!(event["Latency"].as_f64().unwrap() > 0.0);
+    assert_eq!(event["Session"].as_str().unwrap().len(), 8);
+    assert!(event.get("SessionBytes").is_none());
+}
+
+#[tokio::test]
+async fn an_event_says_the_size_of_the_session_that_went_in_or_out_and_what_it_cost() {
+    let (service, _, events) = service(false).await;
+
+    service.ask("PUT", &[], &[7; 20_000]).await;
+    service.ask("GET", &[], b"").await;
+    service.ask("DELETE", &[], b"").await;
+
+    let [store, fetch, remove] = &events.take()[..] else { panic!("three events") };
+    assert_eq!((&store["SessionBytes"], &store["WriteUnits"]), (&json!(20_000), &json!(27)));
+    assert_eq!((&fetch["SessionBytes"], &fetch["ReadUnits"]), (&json!(20_000), &json!(7)));
+    assert_eq!(remove.get("SessionBytes"), None);
+    assert_eq!((&store["ColdStarts"], &fetch["ColdStarts"]), (&json!(1), &json!(0)));
+}
+
+#[tokio::test]
+async fn a_refused_write_costs_the_size_of_the_item_in_its_way() {
+    let (service, _, events) = service(false).await;
+    service.ask("PUT", &[], &[7; 20_000]).await;
+    service.lock().await;
+    events.take();
+
+    service.ask("POST /lock", &[], b"").await;
+
+    assert_eq!(events.take()[0]["WriteUnits"], json!(27));
+}
+
+#[tokio::test]
+async fn an_event_has_neither_the_session_id_nor_the_session() {
+    let (service, _, events) = service(true).await;
+    let id = [("Session-Id", "s3cretS3ssionId")];
+
+    service.send("PUT", "/apps/shop/session", &id, b"s3cretItems").await;
+    service.send("GET", "/apps/shop/session", &id, b"").await;
+
+    let events = format!("{:?}", events.take());
+    assert!(events.contains("shop"));
+    for secret in ["s3cretS3ssionId", "s3cretItems", "czNjcmV0SXRlbXM"] {
+        assert!(!events.contains(secret));
+    }
+}
+
+/// A metric: its name, and the dimensions it stands under with their values.
+type Metric = (String, Vec<(String, String)>);
+
+/// The metrics that CloudWatch makes of an event.
+fn metrics(event: &Value) -> BTreeSet<Metric> {
+    let mut metrics = BTreeSet::new();
+    for directive in event["_aws"]["CloudWatchMetrics"].as_array().unwrap() {
+        assert_eq!(directive["Namespace"], NAMESPACE);
+        for metric in directive["Metrics"].as_array().unwrap() {
+            let name = metric["Name"].as_str().unwrap();
+            if event.get(name).is_none() {
+                continue;
+            }
+            for dimensions in directive["Dimensions"].as_array().unwrap() {
+                let dimensions = dimensions.as_array().unwrap().iter().map(|dimension| {
+                    let dimension = dimension.as_str().unwrap();
+                    (dimension.to_owned(), event[dimension].as_str().unwrap().to_owned())
+                });
+                metrics.insert((name.to_owned(), dimensions.collect()));
+            }
+        }
+    }
+    metrics
+}
+
+#[tokio::test]
+async fn an_application_is_a_dimension_only_where_it_is_configured() {
+    for by_application in [false, true] {
+        let (service, _, events) = service(by_application).await;
+        service.ask("GET", &[], b"").await;
+
+        let metrics = metrics(&events.take()[0]);
+
+        let by = metrics.iter().any(|(_, by)| by.iter().any(|(name, _)| name == "Application"));
+        assert_eq!(by, by_application);
+    }
+}
+
+#[tokio::test]
+async fn the_dashboard_and_the_alarms_name_only_metrics_that_there_are() {
+    let (service, app, events) = service(false).await;
+    service.ask("PUT", &[], b"x").await;
+    for what in ["POST", "GET", "PUT", "POST /lock", "POST /lock", "POST /touch", "GET"] {
+        service.ask(what, &[], b"x").await;
+    }
+    service.ask("DELETE /lock", &[], b"").await;
+    service.ask("DELETE", &[], b"").await;
+    functions::sweep(&app, "", Timestamp::now()).await.unwrap();
+    let mut emitted = BTreeSet::new();
+    for event in events.take() {
+        emitted.extend(metrics(&event));
+        // Every kind of problem is an outcome, under the same dimensions.
+        for kind in Kind::ALL {
+            let mut event = event.clone();
+            event["Outcome"] = kind.name().into();
+            emitted.extend(metrics(&event));
+        }
+    }
+
+    let named = named_in_template();
+
+    assert!(named.len() > 40, "{}", named.len());
+    for (name, dimensions) in named {
+        let there = emitted.iter().any(|(metric, by)| {
+            *metric == name && by.iter().collect::<BTreeSet<_>>() == dimensions.iter().collect()
+        });
+        assert!(there, "{name} by {dimensions:?}");
+    }
+}
+
+/// The metrics of our namespace that the template's dashboard and alarms name.
+fn named_in_template() -> BTreeSet<Metric> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml");
+    let template = std::fs::read_to_string(file).unwrap();
+    let mut named = BTreeSet::new();
+
+    // The dashboard is JSON.
+    let dashboard = template.split("DashboardBody: !Sub |").nth(1).unwrap();
+    let dashboard = dashboard.split("\nOutputs:").next().unwrap();
+    let dashboard: Value = serde_json::from_str(dashboard).unwrap();
+    for widget in dashboard["widgets"].as_array().unwrap() {
+        for metric in widget["properties"]["metrics"].as_array().unwrap() {
+            let words = metric.as_array().unwrap().iter().filter_map(Value::as_str);
+            let words: Vec<_> = words.map(str::to_owned).collect();
+            if words[0] == NAMESPACE {
+                let pairs = words[2..].chunks(2).map(|pair| (pair[0].clone(), pair[1].clone()));
+                named.insert((words[1].clone(), pairs.collect()));
+            }
+        }
+    }
+
+    // The alarms are YAML of a regular form: three lines, one after the other.
+    let mut lines = template.lines().map(str::trim);
+    while let Some(line) = lines.next() {
+        if line == format!("Namespace: {NAMESPACE}") {
+            let name = lines.next().unwrap().strip_prefix("MetricName: ").unwrap();
+            let by = lines.next().unwrap().strip_prefix("Dimensions: [{ Name: ").unwrap();
+            let (dimension, value) = by.trim_end_matches(" }]").split_once(", Value: ").unwrap();
+            named.insert((name.to_owned(), vec![(dimension.to_owned(), value.to_owned())]));
+        }
+    }
+    named
+}
