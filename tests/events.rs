@@ -82,6 +82,19 @@ async fn an_event_that_was_long_on_its_way_is_503() {
 }
 
 #[tokio::test]
+async fn an_event_without_a_time_or_with_one_in_seconds_is_of_now() {
+    let (_table, app) = locked().await;
+    let mut event: Value = serde_json::from_str(&file("touch")).unwrap();
+    for time in [json!(0), json!(Timestamp::now().as_millis() / 1000)] {
+        event["requestContext"]["timeEpoch"] = time;
+
+        let answer = local::gateway::invoke(&app, Operation::Touch, &event.to_string()).await;
+
+        assert_eq!(answer.unwrap()["statusCode"], 204);
+    }
+}
+
+#[tokio::test]
 async fn an_event_whose_address_is_no_uri_is_answered_all_the_same() {
     let (_table, app) = locked().await;
     let mut event: Value = serde_json::from_str(&file("touch")).unwrap();

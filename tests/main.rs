@@ -8,6 +8,7 @@
 //! - `table`: found, made, or refused for its shape.
 //! - `calls`: how often each operation calls DynamoDB.
 //! - `http`, `refusals`, `openapi`, `events`: the contract, over the router of `local`.
+//! - `iam`: which signatures `local` takes.
 //! - `metrics`: an event for each request; the template names no other metrics.
 //! - `gone`: without DynamoDB. `secrets`: nothing of a session in the log. `race`: true contention.
 
@@ -21,6 +22,7 @@ mod events;
 mod fetch;
 mod gone;
 mod http;
+mod iam;
 mod items;
 mod lock;
 mod metrics;

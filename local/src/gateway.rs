@@ -13,16 +13,23 @@ use percent_encoding::percent_decode_str;
 use session_store::Timestamp;
 
 use crate::event;
+use crate::iam::Signer;
 
 /// The largest body that an HTTP API takes.
 const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
 
-/// The routes of the template, served by this process.
-pub fn router(app: App) -> Router {
-    Router::new().fallback(answer).with_state(Arc::new(app))
+/// What the gateway knows: the functions, and whose signatures are good, if it asks for any.
+struct Gateway {
+    app: App,
+    signer: Option<Signer>,
 }
 
-async fn answer(State(app): State<Arc<App>>, request: Request) -> Response<Body> {
+/// The routes of the template, served by this process.
+pub fn router(app: App, signer: Option<Signer>) -> Router {
+    Router::new().fallback(answer).with_state(Arc::new(Gateway { app, signer }))
+}
+
+async fn answer(State(gateway): State<Arc<Gateway>>, request: Request) -> Response<Body> {
     let received = Timestamp::now();
     let (request, body) = request.into_parts();
     let Some((operation, application)) = route(&request.method, request.uri.path()) else {
@@ -34,10 +41,16 @@ async fn answer(State(app): State<Arc<App>>, request: Request) -> Response<Body>
     let Ok(body) = to_bytes(body, MAX_BODY_BYTES).await else {
         return own(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large");
     };
+    if let Some(signer) = &gateway.signer
+        && let Err(refused) = signer.check(&request, &body, received)
+    {
+        tracing::info!(%refused, "request refused");
+        return own(StatusCode::FORBIDDEN, "Forbidden");
+    }
     let Some(event) = event::event(operation, &application, &request, &body, received) else {
         return own(StatusCode::BAD_REQUEST, "Bad Request");
     };
-    let answer = invoke(&app, operation, &event.to_string()).await;
+    let answer = invoke(&gateway.app, operation, &event.to_string()).await;
     answer.as_ref().and_then(event::response).unwrap_or_else(|| {
         // As when a function dies.
         own(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")

@@ -6,12 +6,14 @@
 //! - [`Options`] are the command line's.
 //! - `run` starts everything, says where it is, and waits for Ctrl-C.
 //! - `gateway` is API Gateway's part: HTTP to events and back, in `event`.
+//! - [`iam`] checks signatures, where that is asked for.
 //! - `embedded` is DynamoDB's; [`table`] makes the table.
 //! - `sweeper` is the schedule's part, and that of DynamoDB's TTL.
 
 pub mod embedded;
 mod event;
 pub mod gateway;
+pub mod iam;
 mod options;
 mod run;
 mod sweeper;

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::Parser;
 use session_store::SessionTimeout;
 
+use crate::iam::Signer;
+
 /// The session service on this machine, over an embedded DynamoDB: no AWS account needed.
 #[derive(Debug, Clone, Parser)]
 #[command(version, about, max_term_width = 100)]
@@ -58,6 +60,11 @@ pub struct Options {
     #[arg(long)]
     pub allow_dashes: bool,
 
+    /// Ask for requests signed with Signature Version 4 by these credentials, as the deployed service
+    /// does; what they are allowed is not asked
+    #[arg(long, value_name = "ACCESS_KEY_ID:SECRET_ACCESS_KEY")]
+    pub iam: Option<Signer>,
+
     /// How often the sweep runs, and TTL deletion in the embedded DynamoDB, in seconds; 0 for never
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub sweep_every: u64,
@@ -81,6 +88,7 @@ mod tests {
             ["--port", "70000"],
             ["--read-capacity", "0"],
             ["--sweep-every", "-1"],
+            ["--iam", "no-secret"],
         ] {
             assert!(Options::try_parse_from(["local"].into_iter().chain(bad)).is_err(), "{bad:?}");
         }

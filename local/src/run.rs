@@ -53,7 +53,7 @@ pub async fn run(options: Options) -> Result<(), RunError> {
     let address = listener.local_addr().map_err(|source| RunError::Stopped { source })?;
     say(&options, embedded.as_ref(), address.port());
 
-    let server = axum::serve(listener, gateway::router(app.clone()));
+    let server = axum::serve(listener, gateway::router(app.clone(), options.iam.clone()));
     tokio::select! {
         ended = async { server.with_graceful_shutdown(stop_signal()).await } => {
             ended.map_err(|source| RunError::Stopped { source })

@@ -196,6 +196,7 @@ fn help_names_every_flag() {
         "--session-timeout",
         "--sweep-every",
         "--allow-dashes",
+        "--iam",
     ] {
         assert!(help.contains(flag), "{flag}");
     }

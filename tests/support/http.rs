@@ -5,6 +5,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Request};
 use functions::App;
 use http_body_util::BodyExt;
+use local::iam::Signer;
 use serde_json::Value;
 use tower::ServiceExt;
 
@@ -35,7 +36,14 @@ impl Service {
     }
 
     pub(crate) fn of(table: Table, app: App) -> Self {
-        Self { table, router: local::gateway::router(app) }
+        Self { table, router: local::gateway::router(app, None) }
+    }
+
+    /// Which asks for signatures.
+    pub(crate) async fn signed_by(signer: Signer) -> Self {
+        let table = Table::new().await;
+        let app = App { sessions: table.sessions.clone(), allow_dashes: false, metrics: None };
+        Self { table, router: local::gateway::router(app, Some(signer)) }
     }
 
     /// A request for the session `s1` of no application: `"POST /lock"`, headers, body.

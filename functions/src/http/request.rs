@@ -109,10 +109,14 @@ pub(crate) fn items(request: &Request) -> Result<&[u8], Error> {
     }
 }
 
+/// The milliseconds of 1973: anything less is no time of API Gateway's. The files in `events/` say 0,
+/// and `cargo lambda watch` says seconds, which are too coarse to compare with.
+const TIME_OF_NOBODY: i64 = 100_000_000_000;
+
 /// When the request is. An event that does not say when it was received was received now.
 pub(crate) fn moment(request: &Request, now: Timestamp) -> Moment {
     let received = match request.request_context_ref() {
-        Some(RequestContext::ApiGatewayV2(context)) if context.time_epoch != 0 => {
+        Some(RequestContext::ApiGatewayV2(context)) if context.time_epoch > TIME_OF_NOBODY => {
             Timestamp::from_millis(context.time_epoch).unwrap_or(now)
         }
         _ => now,

@@ -1,0 +1,97 @@
+"""Amazon's DynamoDB Local, and a guard in front of it that enforces a role's policy."""
+
+import contextlib
+import http.client
+import http.server
+import json
+import os
+import pathlib
+import socket
+import subprocess
+import threading
+import time
+
+from moto.iam.access_control import IAMPolicy, PermissionResult
+
+import stack
+
+JARS = pathlib.Path(os.environ.get("DYNAMODB_LOCAL", stack.ROOT / "target/dynamodb-local"))
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def wait_for(port, process):
+    """Until somebody listens; at the most a minute."""
+    for _ in range(600):
+        assert process.poll() is None, "it ended before it listened"
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        time.sleep(0.1)
+    raise TimeoutError(f"nobody listens on {port}")
+
+
+@contextlib.contextmanager
+def local():
+    """DynamoDB Local on a port that is free, which it gives."""
+    port = free_port()
+    main = "com.amazonaws.services.dynamodbv2.local.main.ServerRunner"
+    command = ["java", f"-Djava.library.path={JARS}", "-cp", f"{JARS}/*", main]
+    process = subprocess.Popen(
+        command + ["-inMemory", "-port", str(port)],
+        # It leaves a file of its own where it starts.
+        cwd=JARS,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_for(port, process)
+        yield port
+    finally:
+        process.kill()
+        process.wait()
+
+
+@contextlib.contextmanager
+def guarded(upstream, statements):
+    """Passes on what the statements allow, and refuses the rest as DynamoDB does."""
+    policy = IAMPolicy(json.dumps({"Version": "2012-10-17", "Statement": statements}))
+    seen = []
+
+    class Guard(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            action = "dynamodb:" + self.headers["X-Amz-Target"].rsplit(".", 1)[-1]
+            table = json.loads(body).get("TableName", "")
+            arn = f"arn:aws:dynamodb:{stack.REGION}:{stack.ACCOUNT}:table/{table}"
+            seen.append(action)
+            if policy.is_action_permitted(action, arn) == PermissionResult.PERMITTED:
+                connection = http.client.HTTPConnection("127.0.0.1", upstream)
+                connection.request("POST", "/", body, dict(self.headers))
+                answer = connection.getresponse()
+                self.answer(answer.status, answer.read())
+            else:
+                kind = "com.amazon.coral.service#AccessDeniedException"
+                self.answer(400, json.dumps({"__type": kind, "message": action}).encode())
+
+        def answer(self, status, body):
+            self.send_response(status)
+            self.send_header("Content-Type", "application/x-amz-json-1.0")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Guard)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield server.server_address[1], seen
+    finally:
+        server.shutdown()

@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Installs Amazon's tools below target/, for `run.sh`: SAM, cargo-lambda, cfn-lint, moto, DynamoDB Local.
+# Needs Python 3.10 or later, Java 17 or later, Maven and rustup.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+for command in python3 java mvn rustup; do
+  command -v "$command" >/dev/null || { echo "$command is missing" >&2; exit 1; }
+done
+
+tools=target/tools
+if ! cmp -s tests/amazon/requirements.txt "$tools/installed"; then
+  rm -rf "$tools"
+  python3 -m venv "$tools"
+  "$tools/bin/pip" install --quiet --disable-pip-version-check -r tests/amazon/requirements.txt
+  cp tests/amazon/requirements.txt "$tools/installed"
+fi
+
+if ! cmp -s tests/amazon/pom.xml target/dynamodb-local/installed; then
+  rm -rf target/dynamodb-local
+  mvn --quiet --batch-mode -f tests/amazon/pom.xml dependency:copy-dependencies \
+    -DoutputDirectory="$PWD/target/dynamodb-local"
+  cp tests/amazon/pom.xml target/dynamodb-local/installed
+fi
+
+rustup target list --installed | grep -q '^aarch64-unknown-linux-gnu$' || rustup target add aarch64-unknown-linux-gnu

@@ -1,0 +1,13 @@
+"""The store's tests, as they run over the embedded DynamoDB, over Amazon's DynamoDB Local."""
+
+import os
+import subprocess
+import sys
+
+import dynamodb
+import stack
+
+with dynamodb.local() as port:
+    environment = os.environ | {"TEST_DYNAMODB_URL": f"http://127.0.0.1:{port}"}
+    command = ["cargo", "test", "--locked", "-p", "tests"]
+    sys.exit(subprocess.run(command, cwd=stack.ROOT, env=environment).returncode)

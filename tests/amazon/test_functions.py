@@ -1,0 +1,188 @@
+"""Each function as it is deployed, in Amazon's Runtime Interface Emulator, over DynamoDB Local.
+
+It has the environment that the template gives it, and of ours nothing else; and DynamoDB refuses
+whatever its role does not allow.
+"""
+
+import contextlib
+import json
+import os
+import pathlib
+import subprocess
+import urllib.request
+
+import boto3
+import pytest
+import samcli
+
+import dynamodb
+import stack
+
+EMULATOR = pathlib.Path(samcli.__file__).parent / "local/rapid/aws-lambda-rie-x86_64"
+STATUS = {
+    "create": 201,
+    "fetch": 200,
+    "lock": 200,
+    "store": 204,
+    "release": 204,
+    "touch": 204,
+    "remove": 204,
+}
+TABLE = "ASP.NET_SessionState"
+KEY = {"SessionId": {"S": "shop-aiaeqbqafqboaeebkycyqgyb"}}
+
+
+@pytest.fixture(scope="module")
+def upstream():
+    with dynamodb.local() as port:
+        yield port
+
+
+@pytest.fixture
+def table(upstream):
+    client = boto3.client(
+        "dynamodb",
+        stack.REGION,
+        endpoint_url=f"http://127.0.0.1:{upstream}",
+        aws_access_key_id="local",
+        aws_secret_access_key="local",
+    )
+    client.create_table(
+        TableName=TABLE,
+        KeySchema=[{"AttributeName": "SessionId", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "SessionId", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    yield client
+    client.delete_table(TableName=TABLE)
+
+
+def statements(operation):
+    policies = stack.resolved()[f"{operation.capitalize()}FunctionRole"]["Properties"]["Policies"]
+    return [
+        statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]
+    ]
+
+
+@contextlib.contextmanager
+def running(operation, upstream, role=None):
+    """The function, and what it logs."""
+    properties = stack.resolved()[f"{operation.capitalize()}Function"]["Properties"]
+    with dynamodb.guarded(upstream, statements(role or operation)) as (port, seen):
+        environment = properties["Environment"]["Variables"] | {
+            # What Lambda gives, from the template's logging configuration.
+            "AWS_LAMBDA_LOG_FORMAT": properties["LoggingConfig"]["LogFormat"],
+            "AWS_LAMBDA_LOG_LEVEL": properties["LoggingConfig"]["ApplicationLogLevel"],
+            "AWS_LAMBDA_FUNCTION_NAME": operation,
+            "AWS_LAMBDA_FUNCTION_VERSION": "1",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": properties["MemorySize"],
+            "AWS_REGION": stack.REGION,
+            "AWS_ACCESS_KEY_ID": "local",
+            "AWS_SECRET_ACCESS_KEY": "local",
+            # Where DynamoDB is, in the SDK's own words.
+            "AWS_ENDPOINT_URL_DYNAMODB": f"http://127.0.0.1:{port}",
+            "PATH": os.environ["PATH"],
+        }
+        invoke, runtime = dynamodb.free_port(), dynamodb.free_port()
+        process = subprocess.Popen(
+            [
+                EMULATOR,
+                "--runtime-interface-emulator-address",
+                f"127.0.0.1:{invoke}",
+                "--runtime-api-address",
+                f"127.0.0.1:{runtime}",
+                stack.ROOT / f"target/lambda-x86_64/{operation}/bootstrap",
+            ],
+            env={name: str(value) for name, value in environment.items()},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        try:
+            dynamodb.wait_for(invoke, process)
+            yield Function(invoke, seen, process)
+        finally:
+            process.kill()
+
+
+class Function:
+    def __init__(self, port, seen, process):
+        self.port, self.seen, self.process = port, seen, process
+
+    def send(self, operation):
+        event = (stack.ROOT / f"events/{operation}.json").read_bytes()
+        url = f"http://127.0.0.1:{self.port}/2015-03-31/functions/function/invocations"
+        with urllib.request.urlopen(urllib.request.Request(url, event), timeout=60) as answer:
+            return json.load(answer)
+
+    def lines(self):
+        """The JSON lines of its log, after its end."""
+        self.process.kill()
+        lines = self.process.stdout.read().splitlines()
+        return [json.loads(line) for line in lines if line.startswith("{")]
+
+
+def locked(table):
+    """The session of the events, under the lock of the events that come after a lock."""
+    event = json.loads((stack.ROOT / "events/store.json").read_text())
+    key, generation = event["headers"]["lock-id"].split(".")
+    item = KEY | {
+        "CreateDate": {"S": "2026-11-20T21:53:58.273Z"},
+        "Expires": {"S": "2999-11-20T22:13:58.273Z"},
+        "Locked": {"N": "1"},
+        "LockId": {"S": key},
+        "LockGeneration": {"N": generation},
+        "LockDate": {"S": "2026-11-20T21:53:59.273Z"},
+        "Flags": {"N": "0"},
+    }
+    table.put_item(TableName=TABLE, Item=item)
+
+
+@pytest.mark.parametrize("operation", STATUS)
+def test_a_function_answers_its_event_under_its_own_role(table, upstream, operation):
+    if operation != "create":
+        locked(table)
+    with running(operation, upstream) as function:
+        answer = function.send(operation)
+
+        assert answer["statusCode"] == STATUS[operation], answer
+        assert answer["headers"]["cache-control"] == "no-store"
+        assert function.seen[0] == "dynamodb:DescribeTable"
+        [event] = [line for line in function.lines() if "_aws" in line]
+    assert (event["Operation"], event["Outcome"]) == (operation, "ok")
+    assert event["RequestId"]
+    assert event["ColdStarts"] == 1
+
+
+def test_the_sweep_answers_its_event_under_its_own_role(table, upstream):
+    locked(table)
+    table.put_item(
+        TableName=TABLE,
+        Item={
+            "SessionId": {"S": "gone"},
+            "CreateDate": {"S": "2020-11-20T21:53:58.273Z"},
+            "Expires": {"S": "2020-11-20T22:13:58.273Z"},
+        },
+    )
+    with running("sweep", upstream) as function:
+        report = function.send("sweep")
+
+    assert report == {"scanned": 2, "expired": 1, "deleted": 1, "spared": 0, "pages": 1}
+    assert "Item" not in table.get_item(TableName=TABLE, Key={"SessionId": {"S": "gone"}})
+
+
+@pytest.mark.parametrize(
+    ("operation", "role"),
+    [("create", "lock"), ("fetch", "lock"), ("lock", "remove"), ("store", "remove")]
+    + [("release", "create"), ("touch", "remove"), ("remove", "lock")],
+)
+def test_under_another_role_it_fails_and_says_so(table, upstream, operation, role):
+    """That the guard guards, and that a refusal of a role is a failure and not a missing session."""
+    locked(table)
+    with running(operation, upstream, role) as function:
+        answer = function.send(operation)
+
+        assert answer["statusCode"] == 503, answer
+        [line] = [line for line in function.lines() if line.get("level") == "ERROR"]
+    assert "AccessDenied" in line["error"]
+    assert line["span"]["requestId"]
