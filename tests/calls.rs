@@ -1,6 +1,6 @@
 //! How often each operation calls DynamoDB: the table of the operations, counted.
 
-use session_store::{Claim, Error, Only};
+use session_store::{Claim, Error, Locking, Only};
 
 use crate::support::{MINUTE, Table, at, id, key, minutes};
 
@@ -53,17 +53,17 @@ async fn a_lock_is_one_call_whatever_comes_of_it() {
     assert_eq!(table.proxy.take_apis(), [UPDATE]);
 
     // Resent; held by another; over; free again; expired.
-    table.sessions.lock(&id(), key(1), None, at(2)).await.unwrap();
+    table.sessions.lock(&id(), Locking::by(key(1)), at(2)).await.unwrap();
     assert_eq!(table.proxy.take_apis(), [UPDATE]);
-    table.sessions.lock(&id(), key(2), None, at(2)).await.unwrap_err();
+    table.sessions.lock(&id(), Locking::by(key(2)), at(2)).await.unwrap_err();
     assert_eq!(table.proxy.take_apis(), [UPDATE]);
     table.sessions.release(&id(), lock, None, at(3)).await.unwrap();
     table.proxy.take_apis();
-    table.sessions.lock(&id(), key(1), None, at(4)).await.unwrap_err();
+    table.sessions.lock(&id(), Locking::by(key(1)), at(4)).await.unwrap_err();
     assert_eq!(table.proxy.take_apis(), [UPDATE]);
     table.lock(key(2), at(5)).await;
     assert_eq!(table.proxy.take_apis(), [UPDATE]);
-    table.sessions.lock(&id(), key(3), None, at(99 * MINUTE)).await.unwrap_err();
+    table.sessions.lock(&id(), Locking::by(key(3)), at(99 * MINUTE)).await.unwrap_err();
     assert_eq!(table.proxy.take_apis(), [UPDATE]);
 }
 
@@ -134,10 +134,10 @@ async fn a_refused_store_or_release_is_one_call() {
 async fn a_touch_is_one_read_and_a_write_where_it_gains() {
     let table = created().await;
 
-    table.sessions.touch(&id(), None, at(1)).await.unwrap();
+    table.sessions.touch(&id(), None, None, at(1)).await.unwrap();
     assert_eq!(table.proxy.take_apis(), [GET]);
 
-    table.sessions.touch(&id(), None, at(5 * MINUTE)).await.unwrap();
+    table.sessions.touch(&id(), None, None, at(5 * MINUTE)).await.unwrap();
     assert_eq!(table.proxy.take_apis(), [GET, UPDATE]);
 }
 

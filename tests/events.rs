@@ -32,7 +32,12 @@ async fn locked() -> (Table, App) {
             "Flags": { "N": "0" },
         }))
         .await;
-    let app = App { sessions: table.sessions.clone(), allow_dashes: false, metrics: None };
+    let app = App {
+        sessions: table.sessions.clone(),
+        allow_dashes: false,
+        max_wait: functions::DEFAULT_MAX_WAIT,
+        metrics: None,
+    };
     (table, app)
 }
 

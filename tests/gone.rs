@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use functions::App;
-use session_store::{Error, SessionStore, client, table};
+use session_store::{Error, Locking, SessionStore, client, table};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
@@ -70,7 +70,7 @@ async fn a_dynamodb_that_does_not_answer_is_given_up_before_the_gateway_gives_us
     let sessions = SessionStore::new(client::at(&url), settings);
     let start = Instant::now();
 
-    let failed = sessions.lock(&id(), key(1), None, at(0)).await;
+    let failed = sessions.lock(&id(), Locking::by(key(1)), at(0)).await;
 
     assert!(matches!(failed, Err(Error::DynamoDb { .. })), "{failed:?}");
     assert!(start.elapsed() <= session_store::WRITE_DEADLINE, "{:?}", start.elapsed());
@@ -83,7 +83,12 @@ async fn a_table_that_is_missing_is_a_failure_and_no_missing_session() {
     let mut settings = table.sessions.settings().clone();
     settings.table = "NoSuchTable".to_owned();
     table.sessions = SessionStore::new(table.client.clone(), settings);
-    let app = App { sessions: table.sessions.clone(), allow_dashes: false, metrics: None };
+    let app = App {
+        sessions: table.sessions.clone(),
+        allow_dashes: false,
+        max_wait: functions::DEFAULT_MAX_WAIT,
+        metrics: None,
+    };
     let service = Service::over(table, false);
 
     assert_eq!(service.ask("GET", &[], b"").await.refusal(), "503 unavailable");

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use session_store::{Claim, Error, Moment, Only, SessionId, Timestamp};
+use session_store::{Claim, Error, Locking, Moment, Only, SessionId, Timestamp};
 
 use crate::support::{Table, at, id, key, old};
 
@@ -88,7 +88,7 @@ async fn every_recorded_item_is_read_as_what_it_means() {
         assert_eq!(session.items.is_empty(), !has_items, "{file}");
         assert_eq!(has_items, meaning == Stored || has_items && meaning == Locked, "{file}");
 
-        let locked = table.sessions.lock(&id, key(2), None, when).await;
+        let locked = table.sessions.lock(&id, Locking::by(key(2)), when).await;
         assert_eq!(
             matches!(locked, Err(Error::Locked(_))),
             meaning == Locked,
@@ -105,7 +105,7 @@ async fn every_recorded_item_is_absent_from_the_millisecond_of_its_end() {
         let expires: Timestamp = item["Expires"]["S"].as_str().unwrap().parse().unwrap();
         let when = Moment { now: expires, received: expires };
 
-        let locked = table.sessions.lock(&id, key(1), None, when).await;
+        let locked = table.sessions.lock(&id, Locking::by(key(1)), when).await;
         let fetched = table.sessions.fetch(&id, key(1), when).await;
 
         assert!(matches!(locked, Err(Error::NotFound)), "{file}: {locked:?}");
@@ -195,7 +195,7 @@ async fn whatever_we_write_aws_provider_can_read() {
     readable("stored").await;
     table.sessions.store(&id(), Claim::Lock(lock), b"", None, at(4)).await.unwrap();
     readable("stored without bytes").await;
-    table.sessions.touch(&id(), None, at(300)).await.unwrap();
+    table.sessions.touch(&id(), None, None, at(300)).await.unwrap();
     readable("touched").await;
     let lock = table.lock(key(3), at(301)).await;
     table.sessions.release(&id(), lock, None, at(302)).await.unwrap();
@@ -243,7 +243,7 @@ async fn aws_provider_works_on_our_item_and_keeps_what_is_ours() {
     assert!(old::lock(&table, theirs, at(3)).await);
     assert!(old::store(&table, theirs, "dGhlaXJz", at(4)).await);
 
-    let session = table.sessions.lock(&id(), key(2), None, at(5)).await.unwrap();
+    let session = table.sessions.lock(&id(), Locking::by(key(2)), at(5)).await.unwrap();
     assert_eq!(session.items, b"theirs");
     assert!(session.lock.unwrap().id.generation > lock.generation);
 }

@@ -1,7 +1,7 @@
 //! Lock: take a session for exclusive use.
 
 use serde_json::json;
-use session_store::{Claim, Error};
+use session_store::{Claim, Error, Locking};
 
 use crate::support::{MINUTE, Table, at, id, key, minutes, old};
 
@@ -9,7 +9,7 @@ use crate::support::{MINUTE, Table, at, id, key, minutes, old};
 async fn a_lock_of_nothing_finds_nothing_and_makes_nothing() {
     let table = Table::new().await;
 
-    let locked = table.sessions.lock(&id(), key(1), None, at(0)).await;
+    let locked = table.sessions.lock(&id(), Locking::by(key(1)), at(0)).await;
 
     assert!(matches!(locked, Err(Error::NotFound)));
     assert!(table.item().await.is_null());
@@ -20,11 +20,11 @@ async fn the_first_lock_is_told_to_initialize_and_the_next_is_not() {
     let table = Table::new().await;
     table.create(at(0)).await;
 
-    let first = table.sessions.lock(&id(), key(1), None, at(1)).await.unwrap();
+    let first = table.sessions.lock(&id(), Locking::by(key(1)), at(1)).await.unwrap();
     assert!(first.initialize);
     table.sessions.release(&id(), first.lock.unwrap().id, None, at(2)).await.unwrap();
 
-    assert!(!table.sessions.lock(&id(), key(2), None, at(3)).await.unwrap().initialize);
+    assert!(!table.sessions.lock(&id(), Locking::by(key(2)), at(3)).await.unwrap().initialize);
 }
 
 #[tokio::test]
@@ -34,7 +34,7 @@ async fn a_locked_session_is_refused_with_the_lock_that_stands() {
     let lock = table.lock(key(1), at(1)).await;
     let locked = table.item().await;
 
-    let refused = table.sessions.lock(&id(), key(2), None, at(4)).await;
+    let refused = table.sessions.lock(&id(), Locking::by(key(2)), at(4)).await;
 
     let Err(Error::Locked(stands)) = refused else { panic!("{refused:?}") };
     assert_eq!(stands.id, lock);
@@ -47,8 +47,11 @@ async fn a_lock_does_not_renew_a_session_with_time_enough() {
     let table = Table::new().await;
     table.create(at(0)).await;
 
-    let session =
-        table.sessions.lock(&id(), key(1), minutes(60), at(15 * MINUTE - 1)).await.unwrap();
+    let session = table
+        .sessions
+        .lock(&id(), Locking { timeout: minutes(60), ..Locking::by(key(1)) }, at(15 * MINUTE - 1))
+        .await
+        .unwrap();
 
     assert_eq!(session.expires, at(20 * MINUTE).now);
     assert_eq!(session.timeout.minutes(), 20);
@@ -59,7 +62,11 @@ async fn a_lock_within_five_minutes_of_the_end_renews_and_keeps_the_timeout_it_w
     let table = Table::new().await;
     table.create(at(0)).await;
 
-    let session = table.sessions.lock(&id(), key(1), minutes(60), at(15 * MINUTE)).await.unwrap();
+    let session = table
+        .sessions
+        .lock(&id(), Locking { timeout: minutes(60), ..Locking::by(key(1)) }, at(15 * MINUTE))
+        .await
+        .unwrap();
 
     assert_eq!(session.expires, at(75 * MINUTE).now);
     assert_eq!(session.timeout.minutes(), 60);
@@ -70,11 +77,11 @@ async fn a_lock_within_five_minutes_of_the_end_renews_and_keeps_the_timeout_it_w
 async fn a_short_session_is_renewed_in_its_last_quarter() {
     let table = Table::new().await.with_session_timeout(minutes(4));
     table.create(at(0)).await;
-    let early = table.sessions.lock(&id(), key(1), None, at(3 * MINUTE - 1)).await.unwrap();
+    let early = table.sessions.lock(&id(), Locking::by(key(1)), at(3 * MINUTE - 1)).await.unwrap();
     assert_eq!(early.expires, at(4 * MINUTE).now);
     table.sessions.release(&id(), early.lock.unwrap().id, None, at(0)).await.unwrap();
 
-    let late = table.sessions.lock(&id(), key(2), None, at(3 * MINUTE)).await.unwrap();
+    let late = table.sessions.lock(&id(), Locking::by(key(2)), at(3 * MINUTE)).await.unwrap();
 
     assert_eq!(late.expires, at(7 * MINUTE).now);
 }
@@ -98,7 +105,7 @@ async fn a_lock_of_aws_provider_is_reported_so_that_a_waiter_can_release_it() {
     let theirs = "1396647c-9d99-4be8-8402-00106708a0ae";
     assert!(old::lock(&table, theirs, at(1)).await);
 
-    let refused = table.sessions.lock(&id(), key(1), None, at(2)).await;
+    let refused = table.sessions.lock(&id(), Locking::by(key(1)), at(2)).await;
 
     let Err(Error::Locked(stands)) = refused else { panic!("{refused:?}") };
     assert_eq!(stands.id.to_string(), format!("{theirs}.0"));
@@ -123,7 +130,7 @@ async fn a_lock_of_an_item_that_is_no_session_leaves_it_unlocked() {
         table.create(at(0)).await;
         table.change(|item| drop(item.insert(attribute.to_owned(), value.clone()))).await;
 
-        let refused = table.sessions.lock(&id(), key(1), None, at(1)).await;
+        let refused = table.sessions.lock(&id(), Locking::by(key(1)), at(1)).await;
 
         let Err(Error::Malformed { attribute: named }) = refused else { panic!("{refused:?}") };
         assert_eq!(named, attribute);
@@ -138,7 +145,7 @@ async fn a_lock_reads_what_the_last_store_wrote() {
     let lock = table.lock(key(1), at(1)).await;
     table.sessions.store(&id(), Claim::Lock(lock), b"bytes", None, at(2)).await.unwrap();
 
-    let session = table.sessions.lock(&id(), key(2), None, at(3)).await.unwrap();
+    let session = table.sessions.lock(&id(), Locking::by(key(2)), at(3)).await.unwrap();
 
     assert_eq!(session.items, b"bytes");
 }

@@ -6,6 +6,7 @@
 //! - `promises`: what holds always. `resend`: that a resent request is the same request, and a late
 //!   copy does no harm. `scenarios`: what a model check of the protocol found.
 //! - `table`: found, made, or refused for its shape.
+//! - `waiting`: for a lock that somebody holds, and leases.
 //! - `calls`: how often each operation calls DynamoDB.
 //! - `http`, `refusals`, `openapi`, `events`: the contract, over the router of `local`.
 //! - `iam`: which signatures `local` takes.
@@ -39,3 +40,4 @@ mod store;
 mod sweep;
 mod table;
 mod touch;
+mod waiting;

@@ -41,7 +41,12 @@ async fn service(by_application: bool) -> (Service, App, Events) {
     let events = Events::default();
     let table = Table::new().await;
     let metrics = Some(Arc::new(Metrics::new(by_application, events.clone())));
-    let app = App { sessions: table.sessions.clone(), allow_dashes: false, metrics };
+    let app = App {
+        sessions: table.sessions.clone(),
+        allow_dashes: false,
+        max_wait: functions::DEFAULT_MAX_WAIT,
+        metrics,
+    };
     (Service::of(table, app.clone()), app, events)
 }
 
@@ -162,6 +167,7 @@ async fn the_dashboard_and_the_alarms_name_only_metrics_that_there_are() {
     for what in ["POST", "GET", "PUT", "POST /lock", "POST /lock", "POST /touch", "GET"] {
         service.ask(what, &[], b"x").await;
     }
+    service.ask("POST /lock", &[("Prefer", "wait=1")], b"").await;
     service.ask("DELETE /lock", &[], b"").await;
     service.ask("DELETE", &[], b"").await;
     functions::sweep(&app, "", Timestamp::now()).await.unwrap();

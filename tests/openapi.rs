@@ -71,6 +71,7 @@ fn every_kind_of_problem_is_described_with_its_status_and_an_example_as_it_is_se
     let lock = session_store::Lock {
         id: format!("{}.7", key(1)).parse().unwrap(),
         date: session_store::Timestamp::from_millis(0).unwrap(),
+        lease_ends: None,
     };
     use session_store::Error as Store;
     let invalid = functions::Error::Invalid {
@@ -141,6 +142,8 @@ async fn every_answer_of_a_tour_is_described_and_every_description_but_of_failur
     steps.extend([Lock, Store, Remove].map(|operation| (operation, vec![], 1)));
     steps.extend([Store, Release, Remove].map(|operation| (operation, vec![lost.clone()], 1)));
     steps.push((Touch, vec![], 0));
+    steps.push((Touch, vec![lost.clone(), ("Lock-Lease", "30".to_owned())], 0));
+    steps.push((Lock, vec![("Prefer", "wait=0".to_owned())], 0));
     for (operation, headers, size) in steps {
         let answer = ask(&service, operation, &headers, size).await;
         is_described(&document, operation, &answer);
@@ -203,6 +206,9 @@ fn every_header_that_is_read_is_described() {
         SESSION_TIMEOUT,
         IF_MATCH,
         IF_NONE_MATCH,
+        LOCK_LEASE,
+        LOCK_SEEN,
+        PREFER,
         "application",
     ];
     assert_eq!(described, BTreeSet::from(read));

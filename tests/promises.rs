@@ -3,7 +3,7 @@
 //! 1 is in `calls`, 6 and 7 in `resend`, 9 in `items`, 10 in `secrets`.
 
 use serde_json::json;
-use session_store::{Claim, Error, Moment, Only};
+use session_store::{Claim, Error, Locking, Moment, Only};
 
 use crate::support::{MINUTE, Table, at, id, key, minutes, old};
 
@@ -16,11 +16,11 @@ async fn promise_1_no_update_makes_an_item_and_every_refusal_brings_the_old_imag
     let claim = Claim::NoLock { key: key(2), only: Only::Living };
     for refused in [
         sessions.fetch(&id(), key(1), at(0)).await.err(),
-        sessions.lock(&id(), key(1), None, at(0)).await.err(),
+        sessions.lock(&id(), Locking::by(key(1)), at(0)).await.err(),
         sessions.store(&id(), Claim::Lock(lock), b"x", minutes(5), at(0)).await.err(),
         sessions.store(&id(), claim, b"x", minutes(5), at(0)).await.err(),
         sessions.release(&id(), lock, minutes(5), at(0)).await.err(),
-        sessions.touch(&id(), minutes(5), at(0)).await.err(),
+        sessions.touch(&id(), minutes(5), None, at(0)).await.err(),
     ] {
         assert!(matches!(refused, Some(Error::NotFound)), "{refused:?}");
     }
@@ -40,8 +40,11 @@ async fn promise_2_expired_is_absent_to_every_operation_from_the_millisecond() {
     table.create(at(0)).await;
     let end = at(20 * MINUTE);
     assert!(matches!(table.sessions.fetch(&id(), key(1), end).await, Err(Error::NotFound)));
-    assert!(matches!(table.sessions.lock(&id(), key(1), None, end).await, Err(Error::NotFound)));
-    assert!(matches!(table.sessions.touch(&id(), None, end).await, Err(Error::NotFound)));
+    assert!(matches!(
+        table.sessions.lock(&id(), Locking::by(key(1)), end).await,
+        Err(Error::NotFound)
+    ));
+    assert!(matches!(table.sessions.touch(&id(), None, None, end).await, Err(Error::NotFound)));
     let claim = Claim::NoLock { key: key(2), only: Only::Living };
     let stored = table.sessions.store(&id(), claim, b"x", None, end).await;
     assert!(matches!(stored, Err(Error::NotFound)));
@@ -62,8 +65,8 @@ async fn promise_2_a_ghost_is_absent_to_every_operation() {
 
         for refused in [
             sessions.fetch(&id(), key(1), at(0)).await.err(),
-            sessions.lock(&id(), key(2), None, at(0)).await.err(),
-            sessions.touch(&id(), None, at(0)).await.err(),
+            sessions.lock(&id(), Locking::by(key(2)), at(0)).await.err(),
+            sessions.touch(&id(), None, None, at(0)).await.err(),
             sessions.release(&id(), lock, None, at(0)).await.err(),
             sessions.store(&id(), Claim::Lock(lock), b"x", None, at(0)).await.err(),
         ] {
@@ -139,7 +142,7 @@ async fn promise_4_a_renewal_never_moves_expires_backwards() {
     table.create(at(0)).await;
     table.sessions.fetch(&id(), key(9), at(1)).await.unwrap();
     table.proxy.take_calls();
-    table.sessions.touch(&id(), None, at(5 * MINUTE)).await.unwrap();
+    table.sessions.touch(&id(), None, None, at(5 * MINUTE)).await.unwrap();
     let touch = table.proxy.take_calls().pop().unwrap();
     table.sessions.fetch(&id(), key(1), at(16 * MINUTE)).await.unwrap();
     let before = table.item().await;
@@ -169,13 +172,13 @@ async fn promise_5_create_never_overwrites_and_leaves_nothing_of_the_expired() {
 async fn promise_6_of_a_fetch_and_a_lock_one_is_told_to_initialize() {
     let table = Table::new().await;
     table.create(at(0)).await;
-    assert!(table.sessions.lock(&id(), key(1), None, at(1)).await.unwrap().initialize);
+    assert!(table.sessions.lock(&id(), Locking::by(key(1)), at(1)).await.unwrap().initialize);
     assert!(!table.sessions.fetch(&id(), key(2), at(2)).await.unwrap().initialize);
 
     let table = Table::new().await;
     table.create(at(0)).await;
     assert!(table.sessions.fetch(&id(), key(1), at(1)).await.unwrap().initialize);
-    assert!(!table.sessions.lock(&id(), key(2), None, at(2)).await.unwrap().initialize);
+    assert!(!table.sessions.lock(&id(), Locking::by(key(2)), at(2)).await.unwrap().initialize);
 }
 
 #[tokio::test]
@@ -221,7 +224,7 @@ async fn promise_8_reads_are_consistent() {
     table.proxy.take_calls();
 
     table.sessions.fetch(&id(), key(1), at(1)).await.unwrap();
-    table.sessions.touch(&id(), None, at(2)).await.unwrap();
+    table.sessions.touch(&id(), None, None, at(2)).await.unwrap();
 
     let mut reads = table.proxy.take_calls();
     reads.retain(|call| call.api == "GetItem");
@@ -258,7 +261,7 @@ async fn promise_9_every_renewal_moves_the_ttl_attribute_with_expires() {
     in_step("store").await;
     table.sessions.release(&id(), lock, None, at(49 * MINUTE)).await.unwrap();
     in_step("release").await;
-    table.sessions.touch(&id(), None, at(60 * MINUTE)).await.unwrap();
+    table.sessions.touch(&id(), None, None, at(60 * MINUTE)).await.unwrap();
     in_step("touch").await;
     for (n, only) in [(3, Only::Living), (4, Only::Unlocked)] {
         let claim = Claim::NoLock { key: key(n), only };

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use session_store::{Claim, Error, RequestKey};
+use session_store::{Claim, Error, Locking, RequestKey};
 
 use crate::support::{Table, at, id};
 
@@ -19,7 +19,7 @@ async fn of_many_who_lock_at_once_exactly_one_gets_it() {
             .map(|_| {
                 let table = Arc::clone(&table);
                 let lock = async move {
-                    table.sessions.lock(&id(), RequestKey::random(), None, at(1)).await
+                    table.sessions.lock(&id(), Locking::by(RequestKey::random()), at(1)).await
                 };
                 tokio::spawn(lock)
             })

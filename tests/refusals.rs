@@ -125,6 +125,25 @@ async fn an_idempotency_key_that_is_not_a_uuid() {
 }
 
 #[tokio::test]
+async fn a_lease_a_wait_or_a_seen_lock_that_cannot_be() {
+    let service = Service::new().await;
+    let lock = format!("{}.7", key(1));
+    for (what, header, bad) in [
+        ("POST /lock", "Lock-Lease", ["", "0", "3601", "-1", "1.5"]),
+        ("POST /touch", "Lock-Lease", ["", "0", "3601", "-1", "1.5"]),
+        ("POST /lock", "Lock-Seen", ["", "*", "abc", "7", "x.7"]),
+        ("POST /lock", "Prefer", ["wait=", "wait=-1", "wait=abc", "wait=1.5", "a, wait=+1"]),
+    ] {
+        for bad in bad {
+            let headers = [("Session-Id", "s1"), ("Lock-Id", lock.as_str()), (header, bad)];
+            assert_eq!(refused(&service, what, &headers, b"").await, header);
+        }
+    }
+    let headers = [("Session-Id", "s1"), ("Lock-Lease", "30")];
+    assert_eq!(refused(&service, "POST /touch", &headers, b"").await, "Lock-Id");
+}
+
+#[tokio::test]
 async fn a_precondition_that_is_not_a_star_or_does_not_go_with_the_rest() {
     let service = Service::new().await;
     let lock = format!("{}.7", key(1));

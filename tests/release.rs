@@ -1,6 +1,6 @@
 //! Release: give a session back without writing it.
 
-use session_store::{Claim, Error};
+use session_store::{Claim, Error, Locking};
 
 use crate::support::{MINUTE, Table, at, id, key, minutes, old};
 
@@ -12,7 +12,7 @@ async fn a_release_frees_the_session_and_renews_it() {
 
     table.sessions.release(&id(), lock, None, at(2)).await.unwrap();
 
-    let session = table.sessions.lock(&id(), key(2), None, at(3)).await.unwrap();
+    let session = table.sessions.lock(&id(), Locking::by(key(2)), at(3)).await.unwrap();
     assert_eq!(session.expires, at(20 * MINUTE + 2).now);
 }
 
@@ -92,7 +92,8 @@ async fn aws_provider_s_lock_is_released_under_our_generation_too() {
     let theirs = "1396647c-9d99-4be8-8402-00106708a0ae";
     old::lock(&table, theirs, at(3)).await;
 
-    let Err(Error::Locked(stands)) = table.sessions.lock(&id(), key(2), None, at(4)).await else {
+    let Err(Error::Locked(stands)) = table.sessions.lock(&id(), Locking::by(key(2)), at(4)).await
+    else {
         panic!("it is locked")
     };
     assert_eq!(stands.id.to_string(), format!("{theirs}.{}", ours.generation));

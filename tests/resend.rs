@@ -3,7 +3,7 @@
 //! An answer is lost in three ways: to the SDK, which resends at once; to the HTTP client, which
 //! resends the request with a fresh clock; and to nobody, when a copy arrives after its time.
 
-use session_store::{Claim, Created, Error, Moment, Only, Stored, WRITE_DEADLINE};
+use session_store::{Claim, Created, Error, Locking, Moment, Only, Stored, WRITE_DEADLINE};
 
 use crate::support::proxy::Fault::{LoseAnswer, LoseRequest};
 use crate::support::{MINUTE, Table, at, id, key};
@@ -35,7 +35,7 @@ async fn a_lock_whose_answer_the_sdk_lost_is_had_and_told_to_initialize() {
     table.create(at(0)).await;
     table.proxy.next(UPDATE, LoseAnswer);
 
-    let session = table.sessions.lock(&id(), key(1), None, at(1)).await.unwrap();
+    let session = table.sessions.lock(&id(), Locking::by(key(1)), at(1)).await.unwrap();
 
     assert!(session.initialize);
     let lock = session.lock.unwrap().id;
@@ -46,9 +46,9 @@ async fn a_lock_whose_answer_the_sdk_lost_is_had_and_told_to_initialize() {
 async fn a_lock_that_the_client_resends_is_answered_alike() {
     let table = Table::new().await;
     table.create(at(0)).await;
-    let first = table.sessions.lock(&id(), key(1), None, at(1)).await.unwrap();
+    let first = table.sessions.lock(&id(), Locking::by(key(1)), at(1)).await.unwrap();
 
-    let again = table.sessions.lock(&id(), key(1), None, at(5)).await.unwrap();
+    let again = table.sessions.lock(&id(), Locking::by(key(1)), at(5)).await.unwrap();
 
     assert_eq!(again, first);
 }
@@ -60,7 +60,7 @@ async fn a_resent_lock_is_told_to_initialize_only_if_the_first_was() {
     table.sessions.fetch(&id(), key(9), at(1)).await.unwrap();
     table.lock(key(1), at(2)).await;
 
-    assert!(!table.sessions.lock(&id(), key(1), None, at(3)).await.unwrap().initialize);
+    assert!(!table.sessions.lock(&id(), Locking::by(key(1)), at(3)).await.unwrap().initialize);
 }
 
 #[tokio::test]
@@ -72,7 +72,7 @@ async fn a_fetch_whose_answer_was_lost_is_told_to_initialize_again_and_nobody_el
     assert!(table.sessions.fetch(&id(), key(1), at(1)).await.unwrap().initialize);
     assert!(table.sessions.fetch(&id(), key(1), at(2)).await.unwrap().initialize);
     assert!(!table.sessions.fetch(&id(), key(2), at(3)).await.unwrap().initialize);
-    assert!(!table.sessions.lock(&id(), key(3), None, at(4)).await.unwrap().initialize);
+    assert!(!table.sessions.lock(&id(), Locking::by(key(3)), at(4)).await.unwrap().initialize);
 }
 
 #[tokio::test]
@@ -143,7 +143,7 @@ async fn a_touch_whose_answer_was_lost_is_done() {
     table.create(at(0)).await;
     table.proxy.next(UPDATE, LoseAnswer);
 
-    table.sessions.touch(&id(), None, at(5 * MINUTE)).await.unwrap();
+    table.sessions.touch(&id(), None, None, at(5 * MINUTE)).await.unwrap();
 }
 
 #[tokio::test]
@@ -179,7 +179,7 @@ async fn a_late_lock_does_not_take_a_session_whose_lock_it_had() {
     table.sessions.store(&id(), Claim::Lock(lock), b"x", None, at(2)).await.unwrap();
     let before = table.item().await;
 
-    let late = table.sessions.lock(&id(), key(1), None, at(3)).await;
+    let late = table.sessions.lock(&id(), Locking::by(key(1)), at(3)).await;
 
     assert!(matches!(late, Err(Error::LockOver)));
     assert_eq!(table.item().await, before);
@@ -191,7 +191,7 @@ async fn late_copies_of_calls_to_dynamodb_pass_no_more_after_others_have_acted()
     table.create(at(0)).await;
     let lock = table.lock(key(1), at(1)).await;
     table.proxy.take_calls();
-    table.sessions.touch(&id(), None, at(5 * MINUTE)).await.unwrap();
+    table.sessions.touch(&id(), None, None, at(5 * MINUTE)).await.unwrap();
     table.sessions.store(&id(), Claim::Lock(lock), b"a", None, at(5 * MINUTE)).await.unwrap();
     table.sessions.release(&id(), lock, None, at(5 * MINUTE)).await.unwrap();
     table.sessions.create(&id(), None, at(5 * MINUTE)).await.unwrap();
@@ -240,11 +240,11 @@ async fn a_request_past_its_deadline_calls_nobody() {
     for refused in [
         sessions.create(&id(), None, late).await.err(),
         sessions.fetch(&id(), key(2), late).await.err(),
-        sessions.lock(&id(), key(2), None, late).await.err(),
+        sessions.lock(&id(), Locking::by(key(2)), late).await.err(),
         sessions.store(&id(), Claim::Lock(lock), b"x", None, late).await.err(),
         sessions.store(&id(), claim, b"x", None, late).await.err(),
         sessions.release(&id(), lock, None, late).await.err(),
-        sessions.touch(&id(), None, late).await.err(),
+        sessions.touch(&id(), None, None, late).await.err(),
         sessions.remove(&id(), Some(lock), late).await.err(),
     ] {
         assert!(matches!(refused, Some(Error::TooLate)), "{refused:?}");

@@ -1,19 +1,19 @@
 //! What a model check of the protocol's first draft found: each scenario by its number, with what
 //! closes it. 14 is for the migration guide: no test can know the other farm's settings.
 
-use session_store::{Claim, Created, Error, Moment, Only, Stored};
+use session_store::{Claim, Created, Error, Locking, Moment, Only, Stored};
 
 use crate::support::{MINUTE, Table, at, id, key, old};
 
 #[tokio::test]
 async fn scenario_1_a_lock_and_its_copy_around_a_create_are_one_request() {
     let table = Table::new().await;
-    table.sessions.lock(&id(), key(1), None, at(0)).await.unwrap_err();
+    table.sessions.lock(&id(), Locking::by(key(1)), at(0)).await.unwrap_err();
     table.create(at(1)).await;
-    let copy = table.sessions.lock(&id(), key(1), None, at(2)).await.unwrap();
+    let copy = table.sessions.lock(&id(), Locking::by(key(1)), at(2)).await.unwrap();
     assert!(copy.initialize);
 
-    let next = table.sessions.lock(&id(), key(1), None, at(3)).await.unwrap();
+    let next = table.sessions.lock(&id(), Locking::by(key(1)), at(3)).await.unwrap();
 
     assert_eq!(next, copy);
 }
@@ -29,7 +29,7 @@ async fn scenario_2_a_late_lock_after_others_locked_is_stopped_by_its_deadline()
     let before = table.item().await;
     let late = Moment { now: at(11).now, received: at(1).received };
 
-    let copy = table.sessions.lock(&id(), key(1), None, late).await;
+    let copy = table.sessions.lock(&id(), Locking::by(key(1)), late).await;
 
     assert!(matches!(copy, Err(Error::TooLate)));
     assert_eq!(table.item().await, before);
@@ -60,7 +60,7 @@ async fn scenario_4_a_lock_whose_answer_was_lost_is_told_to_initialize_when_it_i
     table.create(at(0)).await;
     table.lock(key(1), at(1)).await;
 
-    assert!(table.sessions.lock(&id(), key(1), None, at(2)).await.unwrap().initialize);
+    assert!(table.sessions.lock(&id(), Locking::by(key(1)), at(2)).await.unwrap().initialize);
 }
 
 #[tokio::test]
@@ -129,14 +129,14 @@ async fn scenario_8_a_delayed_touch_neither_shortens_nor_revives() {
     let table = Table::new().await;
     table.create(at(0)).await;
     table.proxy.take_calls();
-    table.sessions.touch(&id(), None, at(2 * MINUTE)).await.unwrap();
+    table.sessions.touch(&id(), None, None, at(2 * MINUTE)).await.unwrap();
     let touch = table.proxy.take_calls().pop().unwrap();
-    table.sessions.touch(&id(), None, at(5 * MINUTE)).await.unwrap();
+    table.sessions.touch(&id(), None, None, at(5 * MINUTE)).await.unwrap();
 
     assert_eq!(table.proxy.deliver_late(&touch).await, 400);
     assert_eq!(table.item().await["Expires"]["S"], at(25 * MINUTE).now.to_string());
 
-    let late = table.sessions.touch(&id(), None, at(25 * MINUTE)).await;
+    let late = table.sessions.touch(&id(), None, None, at(25 * MINUTE)).await;
     assert!(matches!(late, Err(Error::NotFound)));
 }
 

@@ -1,7 +1,7 @@
 //! Store: write a session back, and release it.
 
 use serde_json::json;
-use session_store::{Claim, Error, LockId, Only, Stored};
+use session_store::{Claim, Error, LockId, Locking, Only, Stored};
 
 use crate::support::{MINUTE, Table, at, id, key, minutes, old};
 
@@ -225,7 +225,7 @@ async fn a_session_that_is_too_large_is_refused_by_size_and_the_lock_is_free_aga
     let Err(Error::TooLarge { size, limit }) = refused else { panic!("{refused:?}") };
     assert_eq!(size, 310_000);
     assert!((306_000..307_000).contains(&limit), "{limit}");
-    let next = table.sessions.lock(&id(), key(3), None, at(5)).await.unwrap();
+    let next = table.sessions.lock(&id(), Locking::by(key(3)), at(5)).await.unwrap();
     assert_eq!(next.items, b"kept");
 }
 

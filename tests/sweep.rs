@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use session_store::{Expired, SessionId};
+use session_store::{Expired, Locking, SessionId};
 
 use crate::support::{MINUTE, Table, at, id, key};
 
@@ -49,7 +49,7 @@ async fn a_session_touched_after_the_scan_is_spared() {
     let table = Table::new().await;
     table.create(at(0)).await;
     let scanned_at = at(20 * MINUTE).now;
-    table.sessions.touch(&id(), None, at(19 * MINUTE)).await.unwrap();
+    table.sessions.touch(&id(), None, None, at(19 * MINUTE)).await.unwrap();
 
     assert_eq!(table.sessions.expire(&id(), scanned_at).await.unwrap(), Expired::Spared);
 
@@ -101,7 +101,7 @@ async fn a_table_whose_hash_key_has_another_name_is_swept_and_used_alike() {
     let sessions = session_store::SessionStore::new(table.client.clone(), settings);
 
     sessions.create(&id(), None, at(0)).await.unwrap();
-    let lock = sessions.lock(&id(), key(1), None, at(1)).await.unwrap().lock.unwrap().id;
+    let lock = sessions.lock(&id(), Locking::by(key(1)), at(1)).await.unwrap().lock.unwrap().id;
     sessions.release(&id(), lock, None, at(2)).await.unwrap();
     let there = table.client.get_item().table_name(&new.name);
     let there = there.key("Id", AttributeValue::S("s1".to_owned())).send().await.unwrap();

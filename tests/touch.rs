@@ -1,7 +1,7 @@
 //! Touch: reset the session timeout, and nothing else.
 
 use serde_json::json;
-use session_store::Error;
+use session_store::{Error, Locking};
 
 use crate::support::{MINUTE, Table, at, id, key, minutes};
 
@@ -11,7 +11,7 @@ async fn a_touch_renews_and_changes_nothing_else() {
     table.create(at(0)).await;
     let mut expected = table.item().await;
 
-    table.sessions.touch(&id(), None, at(2 * MINUTE)).await.unwrap();
+    table.sessions.touch(&id(), None, None, at(2 * MINUTE)).await.unwrap();
 
     let expires = at(22 * MINUTE).now;
     expected["Expires"] = json!({ "S": expires.to_string() });
@@ -26,9 +26,9 @@ async fn a_touch_keeps_the_lock() {
     table.create(at(0)).await;
     let lock = table.lock(key(1), at(1)).await;
 
-    table.sessions.touch(&id(), None, at(2 * MINUTE)).await.unwrap();
+    table.sessions.touch(&id(), None, None, at(2 * MINUTE)).await.unwrap();
 
-    let refused = table.sessions.lock(&id(), key(2), None, at(3 * MINUTE)).await;
+    let refused = table.sessions.lock(&id(), Locking::by(key(2)), at(3 * MINUTE)).await;
     assert!(matches!(refused, Err(Error::Locked(stands)) if stands.id == lock));
 }
 
@@ -36,7 +36,7 @@ async fn a_touch_keeps_the_lock() {
 async fn a_touch_makes_no_session() {
     let table = Table::new().await;
 
-    let refused = table.sessions.touch(&id(), None, at(0)).await;
+    let refused = table.sessions.touch(&id(), None, None, at(0)).await;
 
     assert!(matches!(refused, Err(Error::NotFound)));
     assert!(table.item().await.is_null());
@@ -48,7 +48,7 @@ async fn a_touch_does_not_revive_an_expired_session() {
     table.create(at(0)).await;
     let before = table.item().await;
 
-    let refused = table.sessions.touch(&id(), None, at(20 * MINUTE)).await;
+    let refused = table.sessions.touch(&id(), None, None, at(20 * MINUTE)).await;
 
     assert!(matches!(refused, Err(Error::NotFound)));
     assert_eq!(table.item().await, before);
@@ -59,10 +59,10 @@ async fn a_touch_that_gains_a_minute_or_less_does_not_write() {
     let table = Table::new().await;
     table.create(at(0)).await;
 
-    table.sessions.touch(&id(), None, at(MINUTE)).await.unwrap();
+    table.sessions.touch(&id(), None, None, at(MINUTE)).await.unwrap();
     assert_eq!(table.proxy.take_apis(), ["PutItem", "GetItem"]);
 
-    table.sessions.touch(&id(), None, at(MINUTE + 1)).await.unwrap();
+    table.sessions.touch(&id(), None, None, at(MINUTE + 1)).await.unwrap();
     assert_eq!(table.proxy.take_apis(), ["GetItem", "UpdateItem"]);
 }
 
@@ -72,10 +72,10 @@ async fn a_touch_of_a_short_session_writes_for_a_twentieth_of_its_timeout() {
     table.create(at(0)).await;
     table.proxy.take_apis();
 
-    table.sessions.touch(&id(), None, at(6)).await.unwrap();
+    table.sessions.touch(&id(), None, None, at(6)).await.unwrap();
     assert_eq!(table.proxy.take_apis(), ["GetItem"]);
 
-    table.sessions.touch(&id(), None, at(7)).await.unwrap();
+    table.sessions.touch(&id(), None, None, at(7)).await.unwrap();
     assert_eq!(table.proxy.take_apis(), ["GetItem", "UpdateItem"]);
 }
 
@@ -84,11 +84,11 @@ async fn a_touch_keeps_a_new_timeout_and_never_shortens_what_the_session_has() {
     let table = Table::new().await;
     table.create(at(0)).await;
 
-    table.sessions.touch(&id(), minutes(5), at(1)).await.unwrap();
+    table.sessions.touch(&id(), minutes(5), None, at(1)).await.unwrap();
     let session = table.sessions.fetch(&id(), key(1), at(2)).await.unwrap();
     assert_eq!((session.timeout.minutes(), session.expires), (5, at(20 * MINUTE).now));
 
-    table.sessions.touch(&id(), minutes(60), at(3)).await.unwrap();
+    table.sessions.touch(&id(), minutes(60), None, at(3)).await.unwrap();
     let session = table.sessions.fetch(&id(), key(2), at(4)).await.unwrap();
     assert_eq!((session.timeout.minutes(), session.expires), (60, at(60 * MINUTE + 3).now));
 }

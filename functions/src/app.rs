@@ -1,6 +1,7 @@
 //! What a function keeps while it lives.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use session_store::table::TableError;
 use session_store::{SessionStore, chain, client, table};
@@ -15,6 +16,8 @@ pub struct App {
     pub sessions: SessionStore,
     /// Whether session ids may have dashes.
     pub allow_dashes: bool,
+    /// The longest that a lock waits for a held session.
+    pub max_wait: Duration,
     /// Where the events of requests go, if anybody wants them.
     pub metrics: Option<Arc<Metrics>>,
 }
@@ -52,10 +55,13 @@ impl App {
                 tracing::error!(error, hash_key, "going on with the hash key of the settings");
             }
         }
-        let sessions = SessionStore::new(client, config.settings);
         let metrics = Metrics::new(config.metrics_by_application, std::io::stdout());
-        let metrics = Some(Arc::new(metrics));
-        Ok(Self { sessions, allow_dashes: config.allow_dashes, metrics })
+        Ok(Self {
+            sessions: SessionStore::new(client, config.settings),
+            allow_dashes: config.allow_dashes,
+            max_wait: config.max_wait,
+            metrics: Some(Arc::new(metrics)),
+        })
     }
 
     /// The same app, with an account of its own of what it spends.

@@ -9,6 +9,7 @@
 //! | `SESSION_TIMEOUT_MINUTES` | how long a session lives untouched that was not told otherwise, 1 to 525600 | `20` |
 //! | `ALLOW_DASHES` | `true`: session ids may have dashes, and then one could name a session of another application | `false` |
 //! | `METRICS_BY_APPLICATION` | `true`: requests are also counted by application | `false` |
+//! | `MAX_WAIT_SECONDS` | the longest that a lock waits for a held session, 0 to 15 | `10` |
 //!
 //! The AWS SDK reads its own (`AWS_REGION`, `AWS_ENDPOINT_URL_DYNAMODB`, ...), and [`crate::log`]
 //! those of Lambda's logging.
@@ -26,7 +27,15 @@ pub struct Config {
     pub allow_dashes: bool,
     /// Whether requests are also counted by application.
     pub metrics_by_application: bool,
+    /// The longest that a lock waits for a held session.
+    pub max_wait: Duration,
 }
+
+/// What API Gateway waits for a function, less the deadline for writes, and some time to answer.
+const LONGEST_MAX_WAIT: u64 = 15;
+
+/// The longest wait where nothing else is set.
+pub const DEFAULT_MAX_WAIT: Duration = Duration::from_secs(10);
 
 /// A variable whose value cannot be used. A setting that is mistyped never becomes the default.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -74,6 +83,7 @@ impl Config {
             },
             allow_dashes: flag(&get, "ALLOW_DASHES")?,
             metrics_by_application: flag(&get, "METRICS_BY_APPLICATION")?,
+            max_wait: max_wait(&get)?,
         };
         if let Some(taken) = config.settings.attribute_taken_by_ttl() {
             let reason = "the session itself has an attribute of this name";
@@ -81,6 +91,15 @@ impl Config {
             return Err(ConfigError { variable, value: taken.to_owned(), reason });
         }
         Ok(config)
+    }
+}
+
+fn max_wait(get: &impl Fn(&str) -> Option<String>) -> Result<Duration, ConfigError> {
+    let (variable, reason) = ("MAX_WAIT_SECONDS", "not a whole number of seconds from 0 to 15");
+    match parsed(get, variable, reason)? {
+        None => Ok(DEFAULT_MAX_WAIT),
+        Some(seconds @ 0..=LONGEST_MAX_WAIT) => Ok(Duration::from_secs(seconds)),
+        Some(seconds) => Err(ConfigError { variable, value: seconds.to_string(), reason }),
     }
 }
 
@@ -135,6 +154,7 @@ mod tests {
             ("SESSION_TIMEOUT_MINUTES", "7"),
             ("ALLOW_DASHES", "true"),
             ("METRICS_BY_APPLICATION", "true"),
+            ("MAX_WAIT_SECONDS", "15"),
         ])
         .unwrap();
 
@@ -143,6 +163,7 @@ mod tests {
         assert_eq!((ttl.attribute.as_str(), ttl.extra.as_secs()), ("ExpTTL", 86_400));
         assert_eq!(config.settings.session_timeout.minutes(), 7);
         assert!(config.allow_dashes && config.metrics_by_application);
+        assert_eq!(config.max_wait.as_secs(), 15);
     }
 
     #[test]
@@ -155,6 +176,8 @@ mod tests {
             ("TTL_ATTRIBUTE_NAME", "Expires"),
             ("ALLOW_DASHES", "yes"),
             ("METRICS_BY_APPLICATION", "1"),
+            ("MAX_WAIT_SECONDS", "16"),
+            ("MAX_WAIT_SECONDS", "-1"),
         ] {
             let error = read(&[(variable, value)]).unwrap_err();
 

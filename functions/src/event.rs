@@ -35,7 +35,10 @@ pub async fn respond(
             let (parts, _) = request.into_parts();
             let response = match body {
                 Ok(body) => answer(app, operation, &Request::from_parts(parts, body)).await,
-                Err(error) => http::refused(&error, Timestamp::now()),
+                Err(error) => {
+                    let request = Request::from_parts(parts, Body::Empty);
+                    http::refused(&error, &request, app.max_wait, Timestamp::now())
+                }
             };
             Ok::<_, Infallible>(response)
         }
@@ -53,7 +56,10 @@ pub async fn answer(app: &App, operation: Operation, request: &Request) -> Respo
     let result = operation.handle(&app, request, when).await;
     let (response, error) = match result {
         Ok(response) => (response, None),
-        Err(error) => (http::refused(&error, Timestamp::now()), Some(error)),
+        Err(error) => {
+            let response = http::refused(&error, request, app.max_wait, Timestamp::now());
+            (response, Some(error))
+        }
     };
     if let Some(error) = error.as_ref().filter(|_| response.status().is_server_error()) {
         let hash = http::session_hash(request, app.allow_dashes);
@@ -69,6 +75,11 @@ pub async fn answer(app: &App, operation: Operation, request: &Request) -> Respo
             dynamo_db_calls: spent.calls,
             read_units: spent.read_units,
             write_units: spent.write_units,
+            refused_writes: spent.refused_writes,
+            waits: u32::from(!spent.waited.is_zero()),
+            wait: Some(spent.waited).filter(|waited| !waited.is_zero()),
+            looks: spent.looks,
+            takeovers: spent.takeovers,
             cold_starts: metrics.cold_start(),
             ..http::described(request, &response, error.as_ref())
         });

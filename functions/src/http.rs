@@ -11,7 +11,7 @@ pub(crate) use described::described;
 pub use problem::{Kind, Problem};
 pub use request::header;
 pub(crate) use request::{
-    claim, items, lock_id, moment, request_key, required_lock_id, session_hash, session_id,
-    session_timeout,
+    claim, items, lease_to_renew, lock_id, locking, moment, request_key, required_lock_id,
+    session_hash, session_id, session_timeout,
 };
 pub(crate) use response::{created, done, fetched, locked, refused, stored};

@@ -31,7 +31,7 @@ mod sweep;
 mod touch;
 
 pub use app::{App, StartError};
-pub use config::{Config, ConfigError};
+pub use config::{Config, ConfigError, DEFAULT_MAX_WAIT};
 pub use error::Error;
 pub use event::answer;
 pub use operation::Operation;

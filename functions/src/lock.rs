@@ -12,8 +12,7 @@ pub(crate) async fn lock(
     when: Moment,
 ) -> Result<Response<Body>, Error> {
     let id = http::session_id(request, app.allow_dashes)?;
-    let key = http::request_key(request)?;
-    let timeout = http::session_timeout(request)?;
-    let session = app.sessions.lock(&id, key, timeout, when).await?;
-    Ok(http::locked(session))
+    let locking = http::locking(request, app.max_wait, when.now)?;
+    let session = app.sessions.lock(&id, locking, when).await?;
+    Ok(http::locked(session, request, app.max_wait, when.now))
 }

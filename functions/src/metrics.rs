@@ -40,6 +40,16 @@ pub(crate) struct RequestEvent {
     pub(crate) dynamo_db_calls: u32,
     pub(crate) read_units: f64,
     pub(crate) write_units: f64,
+    /// Writes whose condition did not hold.
+    pub(crate) refused_writes: u32,
+    /// 1 for a lock that waited.
+    pub(crate) waits: u32,
+    /// How long it waited.
+    pub(crate) wait: Option<Duration>,
+    /// Reads that it looked with whether the session is free.
+    pub(crate) looks: u32,
+    /// Locks taken over because their lease was over.
+    pub(crate) takeovers: u32,
     /// Of the session that went in or out.
     pub(crate) session_bytes: Option<u64>,
     /// Seconds that the lock had stood which was in the way, or which a fetch read past.

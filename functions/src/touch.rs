@@ -5,7 +5,7 @@ use session_store::Moment;
 
 use crate::{App, Error, http};
 
-/// Touches the session, and leaves its lock alone.
+/// Touches the session, and leaves its lock alone; but for a holder that renews its lease.
 pub(crate) async fn touch(
     app: &App,
     request: &Request,
@@ -13,6 +13,7 @@ pub(crate) async fn touch(
 ) -> Result<Response<Body>, Error> {
     let id = http::session_id(request, app.allow_dashes)?;
     let timeout = http::session_timeout(request)?;
-    app.sessions.touch(&id, timeout, when).await?;
+    let holder = http::lease_to_renew(request)?;
+    app.sessions.touch(&id, timeout, holder, when).await?;
     Ok(http::done())
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Parser;
+use functions::DEFAULT_MAX_WAIT;
 use session_store::SessionTimeout;
 
 use crate::iam::Signer;
@@ -64,6 +65,10 @@ pub struct Options {
     /// does; what they are allowed is not asked
     #[arg(long, value_name = "ACCESS_KEY_ID:SECRET_ACCESS_KEY")]
     pub iam: Option<Signer>,
+
+    /// The longest that a lock waits for a held session, in seconds (0 to 15)
+    #[arg(long, value_name = "SECONDS", default_value_t = DEFAULT_MAX_WAIT.as_secs(), value_parser = clap::value_parser!(u64).range(..=15))]
+    pub max_wait: u64,
 
     /// How often the sweep runs, and TTL deletion in the embedded DynamoDB, in seconds; 0 for never
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]

@@ -107,6 +107,7 @@ async fn app(options: &Options, client: Client) -> Result<App, RunError> {
     Ok(App {
         sessions: SessionStore::new(client, settings),
         allow_dashes: options.allow_dashes,
+        max_wait: Duration::from_secs(options.max_wait),
         metrics: None,
     })
 }

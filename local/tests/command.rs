@@ -197,6 +197,7 @@ fn help_names_every_flag() {
         "--sweep-every",
         "--allow-dashes",
         "--iam",
+        "--max-wait",
     ] {
         assert!(help.contains(flag), "{flag}");
     }

@@ -20,6 +20,10 @@ pub(crate) const ABSENT: &str = "(attribute_not_exists(#Expires) OR #Expires <= 
 /// Nobody holds the session. An item without `Locked` is unlocked.
 pub(crate) const UNLOCKED: &str = "(attribute_not_exists(#Locked) OR #Locked = :unlocked)";
 
+/// The lease of the lock that stands is over. `LeaseOf` ties it to that lock: AWS's provider locks
+/// with a lock id of its own and leaves our attributes, and nothing may take its lock by time.
+pub(crate) const LEASE_OVER: &str = "(#LeaseOf = #LockId AND #LeaseEnds <= :now)";
+
 /// The lock is not the one that this very request had and gave back: a late copy of a lock must not
 /// take a lock that nobody knows of.
 pub(crate) const NOT_OVER: &str = "(attribute_not_exists(#LockId) OR #LockId <> :key)";
@@ -40,6 +44,9 @@ const HELD_WITHOUT_GENERATION: &str = "(#LockId = :lock AND attribute_not_exists
 pub(crate) fn held(lock: &LockId) -> &'static str {
     if lock.generation == 0 { HELD_WITHOUT_GENERATION } else { HELD }
 }
+
+/// Somebody holds the session.
+pub(crate) const LOCKED: &str = "(#Locked = :locked)";
 
 /// A holder's work is not thrown away: its store passes after `Expires` too, while nobody has taken
 /// or given back the lock. But a session that was given back and expired stays gone.

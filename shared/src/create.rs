@@ -1,5 +1,7 @@
 //! Create: an empty session for a visitor who has not used it.
 
+use std::time::Duration;
+
 use crate::write::{Outcome, Values};
 use crate::{Error, Moment, SessionId, SessionStore, SessionTimeout, condition};
 
@@ -30,7 +32,7 @@ impl SessionStore {
         let values = Values::at(when.now);
 
         let write = self.put(id, item, condition::ABSENT, &values);
-        match self.in_time(when, write).await? {
+        match self.in_time(when, Duration::ZERO, write).await? {
             Outcome::Done(_) => Ok(Created::New),
             Outcome::Refused(image) => self.live(image, when).map(|_| Created::Existing),
         }

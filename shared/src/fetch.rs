@@ -1,5 +1,7 @@
 //! Fetch: read a session without taking it.
 
+use std::time::Duration;
+
 use aws_sdk_dynamodb::types::ReturnValue;
 
 use crate::item::Item;
@@ -21,7 +23,7 @@ impl SessionStore {
         key: RequestKey,
         when: Moment,
     ) -> Result<Session, Error> {
-        self.in_time(when, async {
+        self.in_time(when, Duration::ZERO, async {
             let item = self.live(self.get(id).await?, when)?;
             // A locked session's flag is its holder's business: AWS's provider clears it in a write
             // of its own after it has locked.

@@ -23,6 +23,10 @@ pub(crate) mod attribute {
     // Ours. AWS's provider keeps them, but for its PutItem.
     /// The request that a fetch told to initialize.
     pub(crate) const INITIALIZED_BY: &str = "InitializedBy";
+    /// When the lock's lease is over.
+    pub(crate) const LEASE_ENDS: &str = "LeaseEnds";
+    /// The `LockId` that the lease is of.
+    pub(crate) const LEASE_OF: &str = "LeaseOf";
     /// `Flags` as the lock found it: what a resend of that lock is told.
     pub(crate) const LOCK_FLAGS: &str = "LockFlags";
     /// Grows with every lock; starts from the clock's milliseconds, so that it never goes back.
@@ -32,7 +36,7 @@ pub(crate) mod attribute {
     /// The session's own timeout, in minutes.
     pub(crate) const TIMEOUT: &str = "Timeout";
 
-    pub(crate) const ALL: [&str; 13] = [
+    pub(crate) const ALL: [&str; 15] = [
         CREATE_DATE,
         EXPIRES,
         FLAGS,
@@ -42,6 +46,8 @@ pub(crate) mod attribute {
         SESSION_ITEMS,
         VER,
         INITIALIZED_BY,
+        LEASE_ENDS,
+        LEASE_OF,
         LOCK_FLAGS,
         LOCK_GENERATION,
         STORED_BY,
@@ -54,9 +60,9 @@ use attribute::*;
 /// Source: the DynamoDB developer guide, "Service, account, and table quotas".
 const MAX_ITEM_BYTES: usize = 400 * 1024;
 
-/// What all attributes but the key and `SessionItems` take at the most, in bytes: three dates, three
+/// What all attributes but the key and `SessionItems` take at the most, in bytes: four dates, four
 /// UUIDs, six numbers, `Ver`; their names, and that of a TTL attribute.
-const OTHER_BYTES: usize = 3 * 24 + 3 * 36 + 6 * 21 + 1 + 100 + 255;
+const OTHER_BYTES: usize = 4 * 24 + 4 * 36 + 6 * 21 + 1 + 120 + 255;
 
 /// How many bytes of a session fit into its item.
 pub(crate) fn capacity(hash_key: &str, id: &SessionId) -> usize {
@@ -130,7 +136,20 @@ impl Item {
         }
         let id = self.last_lock_id()?.ok_or(Error::Malformed { attribute: LOCK_ID })?;
         let date = self.timestamp(LOCK_DATE)?.ok_or(Error::Malformed { attribute: LOCK_DATE })?;
-        Ok(Some(Lock { id, date }))
+        Ok(Some(Lock { id, date, lease_ends: self.lease_ends(&id)? }))
+    }
+
+    /// When the lease of a lock is over, if it has one.
+    fn lease_ends(&self, lock: &LockId) -> Result<Option<Timestamp>, Error> {
+        if self.text(LEASE_OF)? != Some(lock.key.to_string().as_str()) {
+            return Ok(None);
+        }
+        self.timestamp(LEASE_ENDS)
+    }
+
+    /// How many bytes DynamoDB counts for it.
+    pub(crate) fn bytes(&self) -> usize {
+        crate::spent::item_bytes(&self.0)
     }
 
     /// The last lock, whether it stands or was given back.

@@ -32,11 +32,13 @@ pub mod table;
 mod timeout;
 mod timestamp;
 mod touch;
+mod wait;
 mod write;
 
 pub use create::Created;
 pub use error::{Error, chain};
 pub use id::{InvalidSessionId, SessionId};
+pub use lock::{InvalidLease, Lease, Locking};
 pub use session::{InvalidLockId, InvalidRequestKey, Lock, LockId, RequestKey, Session};
 pub use sessions::{Moment, SessionStore, Settings, Ttl, WRITE_DEADLINE};
 pub use spent::Spent;

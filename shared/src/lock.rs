@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::ReturnValue;
+use tokio::time::Instant;
 
-use crate::item::Item;
+use crate::item::{Item, text};
+use crate::wait::{Look, Patience};
 use crate::write::{Outcome, Values};
 use crate::{
     Error, Lock, LockId, Moment, RequestKey, Session, SessionId, SessionStore, SessionTimeout,
@@ -14,8 +16,68 @@ use crate::{
 /// A lock taken within this of `Expires` renews the session, so that it outlives a usual request.
 const RENEWAL_MARGIN: Duration = Duration::from_secs(5 * 60);
 
+/// How a lock is asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Locking {
+    /// Names the request.
+    pub key: RequestKey,
+    /// How long the session is to live untouched, should the lock renew it.
+    pub timeout: Option<SessionTimeout>,
+    /// How long the lock may stand before another may take it; none for as long as it is held.
+    pub lease: Option<Lease>,
+    /// A lock that the caller was told of: it has tried, and while somebody holds the session, a read
+    /// is enough to refuse it again.
+    pub seen: Option<LockId>,
+    /// How long to wait for a lock that somebody holds.
+    pub wait: Duration,
+}
+
+impl Locking {
+    /// A lock for the request that `key` names: refused at once if somebody holds the session, and
+    /// held until it is given back.
+    pub fn by(key: RequestKey) -> Self {
+        Self { key, timeout: None, lease: None, seen: None, wait: Duration::ZERO }
+    }
+}
+
+/// How long a lock may stand before another may take it: 1 second to an hour, which is how long the
+/// sweep spares a lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lease(Duration);
+
+/// Not a whole number of seconds from 1 to 3600.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a whole number of seconds from 1 to 3600")]
+pub struct InvalidLease;
+
+impl std::str::FromStr for Lease {
+    type Err = InvalidLease;
+
+    fn from_str(text: &str) -> Result<Self, InvalidLease> {
+        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+        match text.parse() {
+            Ok(seconds @ 1..=3600) if digits => Ok(Self(Duration::from_secs(seconds))),
+            _ => Err(InvalidLease),
+        }
+    }
+}
+
+impl Lease {
+    /// How long it is.
+    pub fn duration(self) -> Duration {
+        self.0
+    }
+}
+
+/// What became of an attempt.
+enum Taken {
+    Session(Session),
+    /// Somebody holds the session, in an item of so many bytes.
+    Held(Lock, usize),
+}
+
 impl SessionStore {
-    /// Takes the session for the request that `key` names. A resend with the same key is answered
+    /// Takes the session for the request that `locking` names. A resend with the same key is answered
     /// like the first, for as long as the lock stands.
     ///
     /// # Errors
@@ -25,44 +87,122 @@ impl SessionStore {
     pub async fn lock(
         &self,
         id: &SessionId,
-        key: RequestKey,
-        timeout: Option<SessionTimeout>,
+        locking: Locking,
         when: Moment,
     ) -> Result<Session, Error> {
-        self.in_time(when, async {
-            let mut session = self.take(id, key, when).await?;
-            self.outlive_the_request(id, &mut session, timeout, when).await?;
+        self.in_time(when, locking.wait, async {
+            let (mut session, when) = self.take_when_free(id, locking, when).await?;
+            self.outlive_the_request(id, &mut session, locking.timeout, when).await?;
             Ok(session)
         })
         .await
     }
 
-    async fn take(&self, id: &SessionId, key: RequestKey, when: Moment) -> Result<Session, Error> {
-        let update = "SET #Locked = :locked, #LockId = :key, #LockDate = :now, \
+    /// Tries once, or looks first if the caller has seen the lock; then waits with looks alone, and
+    /// tries again only when one has shown the session free. Gives the moment that it was, too.
+    async fn take_when_free(
+        &self,
+        id: &SessionId,
+        locking: Locking,
+        when: Moment,
+    ) -> Result<(Session, Moment), Error> {
+        let started = Instant::now();
+        let (mut lock, mut patience) = match self.first_attempt(id, locking, when).await? {
+            Taken::Session(session) => return Ok((session, when)),
+            Taken::Held(lock, bytes) => (lock, Patience::new(&lock, bytes)),
+        };
+        while let Some(left) =
+            locking.wait.checked_sub(started.elapsed()).filter(|left| !left.is_zero())
+        {
+            tokio::time::sleep(patience.next(fastrand::f64()).min(left)).await;
+            let waited = started.elapsed();
+            self.purse.waited(waited);
+            let now = when.after(waited);
+            match self.look(id, now).await? {
+                Look::Held(held, units) => {
+                    patience.saw(&held, units);
+                    lock = held;
+                }
+                Look::Free => match self.take(id, locking, now).await? {
+                    Taken::Session(session) => return Ok((session, now)),
+                    Taken::Held(held, bytes) => {
+                        patience = Patience::new(&held, bytes);
+                        lock = held;
+                    }
+                },
+            }
+        }
+        Err(Error::Locked(lock))
+    }
+
+    async fn first_attempt(
+        &self,
+        id: &SessionId,
+        locking: Locking,
+        when: Moment,
+    ) -> Result<Taken, Error> {
+        // Any lock will do: a write while another stands would be refused at the item's price.
+        if locking.seen.is_some()
+            && let Look::Held(lock, units) = self.look(id, when).await?
+            && lock.id.key != locking.key
+        {
+            // An eventually consistent read costs half a unit for 4 KB.
+            return Ok(Taken::Held(lock, (units * 8192.0) as usize));
+        }
+        self.take(id, locking, when).await
+    }
+
+    async fn take(&self, id: &SessionId, locking: Locking, when: Moment) -> Result<Taken, Error> {
+        let key = locking.key;
+        let mut update = "SET #Locked = :locked, #LockId = :key, #LockDate = :now, \
              #LockFlags = if_not_exists(#Flags, :zero), #Flags = :zero, \
-             #LockGeneration = if_not_exists(#LockGeneration, :clock) + :one";
-        let condition =
-            [condition::LIVE, condition::UNLOCKED, condition::NOT_OVER, condition::COUNTABLE]
-                .join(" AND ");
-        let values = Values::at(when.now).key(&key);
+             #LockGeneration = if_not_exists(#LockGeneration, :clock) + :one"
+            .to_owned();
+        let mut values = Values::at(when.now).key(&key);
+        let lease_ends = locking.lease.map(|lease| when.now + lease.0);
+        match lease_ends {
+            Some(end) => {
+                update.push_str(", #LeaseOf = :key, #LeaseEnds = :lease");
+                values = values.with(":lease", text(end));
+            }
+            None => update.push_str(" REMOVE #LeaseOf, #LeaseEnds"),
+        }
+        let condition = format!(
+            "{} AND ({} OR {}) AND {} AND {}",
+            condition::LIVE,
+            condition::UNLOCKED,
+            condition::LEASE_OVER,
+            condition::NOT_OVER,
+            condition::COUNTABLE,
+        );
         // The old image: the new one does not show the flag that the write cleared.
-        match self.update(id, update, &condition, &values, ReturnValue::AllOld).await? {
+        match self.update(id, &update, &condition, &values, ReturnValue::AllOld).await? {
             Outcome::Done(old) => {
-                let taken = self.live(old, when).and_then(|old| self.taken(&old, key, when));
+                let taken =
+                    self.live(old, when).and_then(|old| self.taken(&old, key, lease_ends, when));
                 if taken.is_err() {
                     self.give_back(id, key, when).await?;
                 }
-                taken
+                taken.map(Taken::Session)
             }
             Outcome::Refused(image) => self.not_taken(self.live(image, when)?, key),
         }
     }
 
     /// The session of a lock that was just taken from `old`.
-    fn taken(&self, old: &Item, key: RequestKey, when: Moment) -> Result<Session, Error> {
+    fn taken(
+        &self,
+        old: &Item,
+        key: RequestKey,
+        lease_ends: Option<crate::Timestamp>,
+        when: Moment,
+    ) -> Result<Session, Error> {
         let clock = u64::try_from(when.now.as_millis()).unwrap_or(0);
         let generation = old.generation()?.unwrap_or(clock) + 1;
-        let lock = Lock { id: LockId { key, generation }, date: when.now };
+        let lock = Lock { id: LockId { key, generation }, date: when.now, lease_ends };
+        if old.is_locked()? {
+            self.purse.took_over();
+        }
         old.session(self.settings.session_timeout, old.is_uninitialized()?, Some(lock))
     }
 
@@ -75,14 +215,17 @@ impl SessionStore {
     }
 
     /// Why a living session was not taken; or it was, by an earlier send of the same request.
-    fn not_taken(&self, item: Item, key: RequestKey) -> Result<Session, Error> {
+    fn not_taken(&self, item: Item, key: RequestKey) -> Result<Taken, Error> {
         match item.lock()? {
             Some(lock) if lock.id.key == key => {
-                item.session(self.settings.session_timeout, item.lock_initialized()?, Some(lock))
+                let initialize = item.lock_initialized()?;
+                let session =
+                    item.session(self.settings.session_timeout, initialize, Some(lock))?;
+                Ok(Taken::Session(session))
             }
-            Some(lock) => Err(Error::Locked(lock)),
+            Some(lock) => Ok(Taken::Held(lock, item.bytes())),
             None => {
-                // Of the four conditions only two are left, and the first is malformed.
+                // Of the conditions only two are left, and the first is malformed.
                 item.generation()?;
                 Err(Error::LockOver)
             }
@@ -111,5 +254,18 @@ impl SessionStore {
             Outcome::Refused(image) => session.expires = self.live(image, when)?.expires()?,
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lease_is_1_second_to_an_hour() {
+        assert_eq!("3600".parse::<Lease>().unwrap().duration().as_secs(), 3600);
+        for bad in ["", "0", "-1", "+5", "3601", "1.5", "abc"] {
+            assert_eq!(bad.parse::<Lease>(), Err(InvalidLease), "{bad}");
+        }
     }
 }

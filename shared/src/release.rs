@@ -1,5 +1,7 @@
 //! Release: give a session back without writing it.
 
+use std::time::Duration;
+
 use aws_sdk_dynamodb::types::ReturnValue;
 
 use crate::sessions::Lifetime;
@@ -20,7 +22,7 @@ impl SessionStore {
         timeout: Option<SessionTimeout>,
         when: Moment,
     ) -> Result<(), Error> {
-        self.in_time(when, self.give_up(id, lock, timeout, when)).await
+        self.in_time(when, Duration::ZERO, self.give_up(id, lock, timeout, when)).await
     }
 
     pub(crate) async fn give_up(

@@ -1,5 +1,7 @@
 //! Remove: end a session.
 
+use std::time::Duration;
+
 use crate::item::{attribute::LOCKED, text};
 use crate::write::{Outcome, Values};
 use crate::{Error, LockId, Moment, SessionId, SessionStore, condition};
@@ -32,7 +34,7 @@ impl SessionStore {
         };
         let condition = format!("{} OR {living}", condition::ABSENT);
 
-        match self.in_time(when, self.delete(id, &condition, &values)).await? {
+        match self.in_time(when, Duration::ZERO, self.delete(id, &condition, &values)).await? {
             Outcome::Done(_) | Outcome::Refused(None) => Ok(()),
             Outcome::Refused(Some(item)) => {
                 if lock.is_some() {

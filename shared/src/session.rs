@@ -43,12 +43,19 @@ pub struct Lock {
     pub id: LockId,
     /// When it began, by the clock of who locked.
     pub date: Timestamp,
+    /// When another may take it; none for a lock that stands until it is given back.
+    pub lease_ends: Option<Timestamp>,
 }
 
 impl Lock {
     /// How long it has stood; nothing if the clocks disagree.
     pub fn age(&self, now: Timestamp) -> Duration {
         now.since(self.date)
+    }
+
+    /// Whether another may take it.
+    pub(crate) fn is_over(&self, now: Timestamp) -> bool {
+        self.lease_ends.is_some_and(|end| end <= now)
     }
 }
 
@@ -163,7 +170,7 @@ mod tests {
     #[test]
     fn a_lock_age_is_never_negative() {
         let date = Timestamp::from_millis(5_000).unwrap();
-        let lock = Lock { id: format!("{KEY}.0").parse().unwrap(), date };
+        let lock = Lock { id: format!("{KEY}.0").parse().unwrap(), date, lease_ends: None };
 
         assert_eq!(lock.age(date + Duration::from_millis(7)), Duration::from_millis(7));
         assert_eq!(lock.age(date - Duration::from_millis(7)), Duration::ZERO);

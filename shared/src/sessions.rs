@@ -12,8 +12,8 @@ use crate::spent::{Purse, Spent};
 use crate::write::{Outcome, Values};
 use crate::{Error, SessionId, SessionTimeout, Timestamp, condition};
 
-/// No DynamoDB call starts later than this after the request was received, so that a copy of it that
-/// was long on its way undoes nothing that others did since.
+/// No DynamoDB call starts later than this after the request was received, and the time that it was
+/// asked to wait, so that a copy of it that was long on its way undoes nothing that others did since.
 pub const WRITE_DEADLINE: Duration = Duration::from_secs(10);
 
 /// The sessions of one table.
@@ -55,6 +55,13 @@ impl Settings {
     pub fn attribute_taken_by_ttl(&self) -> Option<&str> {
         let name = self.ttl.as_ref()?.attribute.as_str();
         (ALL.contains(&name) || name == self.hash_key).then_some(name)
+    }
+}
+
+impl Moment {
+    /// The same request, so much later.
+    pub(crate) fn after(self, elapsed: Duration) -> Self {
+        Self { now: self.now + elapsed, ..self }
     }
 }
 
@@ -147,7 +154,8 @@ impl SessionStore {
         &self.settings
     }
 
-    /// Runs `operation` while the request may still write.
+    /// Runs `operation` while the request may still write; `wait` longer for one that was asked to
+    /// wait.
     ///
     /// # Errors
     ///
@@ -155,9 +163,11 @@ impl SessionStore {
     pub(crate) async fn in_time<T>(
         &self,
         when: Moment,
+        wait: Duration,
         operation: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
-        let left = (when.received + WRITE_DEADLINE).since(when.now).min(WRITE_DEADLINE);
+        let deadline = WRITE_DEADLINE + wait;
+        let left = (when.received + deadline).since(when.now).min(deadline);
         if left.is_zero() {
             return Err(Error::TooLate);
         }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeValue, ConsumedCapacity};
 
@@ -15,6 +16,14 @@ pub struct Spent {
     /// Write capacity units, as DynamoDB reported them; for refused writes, of which it reports
     /// none, by the size of the item that stood in the way.
     pub write_units: f64,
+    /// Writes whose condition did not hold.
+    pub refused_writes: u32,
+    /// Reads that a waiter looked with whether the session is free.
+    pub looks: u32,
+    /// Locks taken over because their lease was over.
+    pub takeovers: u32,
+    /// How long a lock was waited for.
+    pub waited: Duration,
 }
 
 /// Adds up what a store spends.
@@ -37,6 +46,19 @@ impl Purse {
     /// A refused write costs the size of the item, or one unit where there is none.
     pub(crate) fn refused_write(&self, image: Option<&HashMap<String, AttributeValue>>) {
         self.add(0.0, image.map_or(1.0, write_units));
+        self.with(|spent| spent.refused_writes += 1);
+    }
+
+    pub(crate) fn looked(&self) {
+        self.with(|spent| spent.looks += 1);
+    }
+
+    pub(crate) fn took_over(&self) {
+        self.with(|spent| spent.takeovers += 1);
+    }
+
+    pub(crate) fn waited(&self, waited: Duration) {
+        self.with(|spent| spent.waited = waited);
     }
 
     /// A call of which nothing is known.
@@ -45,22 +67,31 @@ impl Purse {
     }
 
     fn add(&self, read_units: f64, write_units: f64) {
-        let mut spent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        spent.calls += 1;
-        spent.read_units += read_units;
-        spent.write_units += write_units;
+        self.with(|spent| {
+            spent.calls += 1;
+            spent.read_units += read_units;
+            spent.write_units += write_units;
+        });
+    }
+
+    fn with(&self, change: impl FnOnce(&mut Spent)) {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }
 
-fn units(capacity: Option<&ConsumedCapacity>) -> f64 {
+pub(crate) fn units(capacity: Option<&ConsumedCapacity>) -> f64 {
     capacity.and_then(|capacity| capacity.capacity_units).unwrap_or(0.0)
 }
 
 /// One unit for each KB begun.
 /// Source: the DynamoDB developer guide, "DynamoDB read and write operations".
 fn write_units(item: &HashMap<String, AttributeValue>) -> f64 {
-    let bytes: usize = item.iter().map(|(name, value)| name.len() + size(value)).sum();
-    bytes.div_ceil(1024).max(1) as f64
+    item_bytes(item).div_ceil(1024).max(1) as f64
+}
+
+/// What DynamoDB counts as the size of an item.
+pub(crate) fn item_bytes(item: &HashMap<String, AttributeValue>) -> usize {
+    item.iter().map(|(name, value)| name.len() + size(value)).sum()
 }
 
 /// Of the types that items have. A number takes a byte for two digits, and one more.

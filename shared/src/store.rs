@@ -1,5 +1,7 @@
 //! Store: write a session back, and release it.
 
+use std::time::Duration;
+
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 
 use crate::item::{Item, attribute::*, capacity, session_items, text};
@@ -61,7 +63,7 @@ impl SessionStore {
         when: Moment,
     ) -> Result<Stored, Error> {
         let limit = capacity(&self.settings.hash_key, id);
-        self.in_time(when, async {
+        self.in_time(when, Duration::ZERO, async {
             let stored = if items.len() > limit {
                 Err(Error::TooLarge { size: items.len(), limit })
             } else {

@@ -4,26 +4,30 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::ReturnValue;
 
-use crate::item::number;
+use crate::item::{number, text};
 use crate::write::{Outcome, Values};
-use crate::{Error, Moment, SessionId, SessionStore, SessionTimeout, condition};
+use crate::{Error, Lease, LockId, Moment, SessionId, SessionStore, SessionTimeout, condition};
 
 /// A touch that gains less than this is not worth a write of the whole item.
 const WORTH_A_WRITE: Duration = Duration::from_secs(60);
 
 impl SessionStore {
-    /// Resets a session's timeout, and leaves its lock alone.
+    /// Resets a session's timeout, and leaves its lock alone; but for a holder that renews its lease.
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`].
+    /// [`Error::NotFound`]; for a holder [`Error::LockLost`].
     pub async fn touch(
         &self,
         id: &SessionId,
         timeout: Option<SessionTimeout>,
+        holder: Option<(LockId, Lease)>,
         when: Moment,
     ) -> Result<(), Error> {
-        self.in_time(when, async {
+        self.in_time(when, Duration::ZERO, async {
+            if let Some((lock, lease)) = holder {
+                self.renew_lease(id, lock, lease, when).await?;
+            }
             let item = self.live(self.get(id).await?, when)?;
             let own = item.timeout()?.unwrap_or(self.settings.session_timeout);
             let lifetime = timeout.unwrap_or(own).duration();
@@ -43,6 +47,25 @@ impl SessionStore {
             }
         })
         .await
+    }
+
+    /// Makes the lease of a lock that stands end so long from now.
+    async fn renew_lease(
+        &self,
+        id: &SessionId,
+        lock: LockId,
+        lease: Lease,
+        when: Moment,
+    ) -> Result<(), Error> {
+        let condition =
+            format!("{} AND {} AND {}", condition::LIVE, condition::held(&lock), condition::LOCKED);
+        let update = "SET #LeaseOf = #LockId, #LeaseEnds = :lease";
+        let ends = text(when.now + lease.duration());
+        let values = Values::at(when.now).lock(&lock).with(":lease", ends);
+        match self.update(id, update, &condition, &values, ReturnValue::None).await? {
+            Outcome::Done(_) => Ok(()),
+            Outcome::Refused(image) => self.live(image, when).and(Err(Error::LockLost)),
+        }
     }
 
     /// Notes a timeout that is to count from the next renewal on.

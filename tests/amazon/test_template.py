@@ -59,7 +59,7 @@ def test_by_default_functions_are_arm64_and_know_the_table(aws):
         assert properties["Architectures"] == ["arm64"], operation
         assert "ReservedConcurrentExecutions" not in properties
         assert made["Runtime"] == "provided.al2023"
-        assert made["Timeout"] == (900 if operation == "Sweep" else 20)
+        assert made["Timeout"] == (900 if operation == "Sweep" else 28)
         variables = made["Environment"]["Variables"]
         assert variables["TABLE_NAME"] == TABLE
         assert variables["TTL_ATTRIBUTE_NAME"] == "ExpTTL"

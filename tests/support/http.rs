@@ -31,7 +31,12 @@ impl Service {
     }
 
     pub(crate) fn over(table: Table, allow_dashes: bool) -> Self {
-        let app = App { sessions: table.sessions.clone(), allow_dashes, metrics: None };
+        let app = App {
+            sessions: table.sessions.clone(),
+            allow_dashes,
+            max_wait: functions::DEFAULT_MAX_WAIT,
+            metrics: None,
+        };
         Self::of(table, app)
     }
 
@@ -42,7 +47,12 @@ impl Service {
     /// Which asks for signatures.
     pub(crate) async fn signed_by(signer: Signer) -> Self {
         let table = Table::new().await;
-        let app = App { sessions: table.sessions.clone(), allow_dashes: false, metrics: None };
+        let app = App {
+            sessions: table.sessions.clone(),
+            allow_dashes: false,
+            max_wait: functions::DEFAULT_MAX_WAIT,
+            metrics: None,
+        };
         Self { table, router: local::gateway::router(app, Some(signer)) }
     }
 

@@ -19,8 +19,8 @@ use local::embedded::Embedded;
 use local::table::{NewTable, find_or_make};
 use serde_json::{Map, Value, json};
 use session_store::{
-    LockId, Moment, RequestKey, SessionId, SessionStore, SessionTimeout, Settings, Timestamp, Ttl,
-    client,
+    LockId, Locking, Moment, RequestKey, SessionId, SessionStore, SessionTimeout, Settings,
+    Timestamp, Ttl, client,
 };
 use tokio::net::TcpListener;
 
@@ -141,7 +141,7 @@ impl Table {
 
     /// A lock that is had, for tests about something else.
     pub(crate) async fn lock(&self, key: RequestKey, when: Moment) -> LockId {
-        self.sessions.lock(&id(), key, None, when).await.unwrap().lock.unwrap().id
+        self.sessions.lock(&id(), Locking::by(key), when).await.unwrap().lock.unwrap().id
     }
 
     /// What a lock would read, without taking it.

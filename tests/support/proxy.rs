@@ -70,6 +70,13 @@ impl Proxy {
         self.state.lock().unwrap().faults.push((api, fault));
     }
 
+    /// Until so many calls were made since they were last taken.
+    pub(crate) async fn until(&self, calls: usize) {
+        while self.state.lock().unwrap().calls.len() < calls {
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// The calls since this was last asked.
     pub(crate) fn take_calls(&self) -> Vec<Call> {
         std::mem::take(&mut self.state.lock().unwrap().calls)

@@ -162,6 +162,7 @@ mod tests {
         let lock = Lock {
             id: "1396647c-9d99-4be8-8402-00106708a0ae.7".parse().unwrap(),
             date: Timestamp::from_millis(0).unwrap(),
+            lease_ends: None,
         };
         let table = [
             (Error::invalid("Session-Id", "is missing"), 400, "invalid-request"),

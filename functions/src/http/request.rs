@@ -1,10 +1,13 @@
 //! What is read from a request. What cannot be read is refused by the name of its header.
 
+use std::time::Duration;
+
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt};
 use percent_encoding::percent_decode_str;
 use session_store::{
-    Claim, InvalidSessionId, LockId, Moment, Only, RequestKey, SessionId, SessionTimeout, Timestamp,
+    Claim, InvalidSessionId, Lease, LockId, Locking, Moment, Only, RequestKey, SessionId,
+    SessionTimeout, Timestamp,
 };
 
 use crate::Error;
@@ -23,6 +26,14 @@ pub mod header {
     pub const IF_MATCH: &str = "If-Match";
     /// `*`: store only as a new session.
     pub const IF_NONE_MATCH: &str = "If-None-Match";
+    /// How long the lock may stand before another may take it, in seconds.
+    pub const LOCK_LEASE: &str = "Lock-Lease";
+    /// The lock that the caller was told of by a `423`.
+    pub const LOCK_SEEN: &str = "Lock-Seen";
+    /// `wait=N`: wait so many seconds for a lock (RFC 7240).
+    pub const PREFER: &str = "Prefer";
+    /// What was made of `Prefer`.
+    pub const PREFERENCE_APPLIED: &str = "Preference-Applied";
     /// When the session stops being readable.
     pub const SESSION_EXPIRES: &str = "Session-Expires";
     /// What the caller is to do first: `initialize`.
@@ -30,7 +41,10 @@ pub mod header {
     /// How long the lock has stood, in seconds with three decimals.
     pub const LOCK_AGE: &str = "Lock-Age";
 }
-use header::{IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, LOCK_ID, SESSION_ID, SESSION_TIMEOUT};
+use header::{
+    IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, LOCK_ID, LOCK_LEASE, LOCK_SEEN, PREFER, SESSION_ID,
+    SESSION_TIMEOUT,
+};
 
 /// The path parameter.
 const APPLICATION: &str = "application";
@@ -79,6 +93,60 @@ pub(crate) fn required_lock_id(request: &Request) -> Result<LockId, Error> {
 
 pub(crate) fn session_timeout(request: &Request) -> Result<Option<SessionTimeout>, Error> {
     parsed(request, SESSION_TIMEOUT)
+}
+
+/// How a lock is asked for.
+pub(crate) fn locking(
+    request: &Request,
+    max_wait: Duration,
+    now: Timestamp,
+) -> Result<Locking, Error> {
+    Ok(Locking {
+        key: request_key(request)?,
+        timeout: session_timeout(request)?,
+        lease: parsed(request, LOCK_LEASE)?,
+        seen: parsed(request, LOCK_SEEN)?,
+        wait: applied_wait(request, max_wait, now)?.unwrap_or_default(),
+    })
+}
+
+/// What Lambda needs to take an answer, once a wait has ended.
+const TIME_TO_ANSWER: Duration = Duration::from_secs(2);
+
+/// How long a lock that prefers to wait is going to: no longer than the setting allows, nor than
+/// Lambda lets this function run. In whole seconds, as it is told.
+pub(crate) fn applied_wait(
+    request: &Request,
+    max_wait: Duration,
+    now: Timestamp,
+) -> Result<Option<Duration>, Error> {
+    let Some(preferences) = value(request, PREFER)? else { return Ok(None) };
+    let mut waits = preferences.split([',', ';']).filter_map(|preference| {
+        let (name, value) = preference.trim().split_once('=')?;
+        name.trim().eq_ignore_ascii_case("wait").then(|| value.trim())
+    });
+    // Preferences that are not known are ignored, RFC 7240 says.
+    let Some(wait) = waits.next() else { return Ok(None) };
+    let seconds = match wait.parse() {
+        Ok(seconds) if wait.bytes().all(|byte| byte.is_ascii_digit()) => seconds,
+        _ => return Err(Error::invalid(PREFER, "has a wait that is not a number of seconds")),
+    };
+    let mut wait = Duration::from_secs(seconds).min(max_wait);
+    let deadline = request.lambda_context_ref().map_or(0, |context| context.deadline);
+    if let Some(stopped) = i64::try_from(deadline).ok().filter(|stopped| *stopped > 0) {
+        let stopped = Timestamp::from_millis(stopped).unwrap_or(now);
+        wait = wait.min(stopped.since(now).saturating_sub(TIME_TO_ANSWER));
+    }
+    Ok(Some(Duration::from_secs(wait.as_secs())))
+}
+
+/// The lock of a holder that renews its lease.
+pub(crate) fn lease_to_renew(request: &Request) -> Result<Option<(LockId, Lease)>, Error> {
+    match (parsed(request, LOCK_LEASE)?, lock_id(request)?) {
+        (None, _) => Ok(None),
+        (Some(lease), Some(lock)) => Ok(Some((lock, lease))),
+        (Some(_), None) => Err(Error::invalid(LOCK_ID, "is missing beside Lock-Lease")),
+    }
 }
 
 /// By what right a store stores.

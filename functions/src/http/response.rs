@@ -3,16 +3,23 @@
 use std::time::Duration;
 
 use lambda_http::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
-use lambda_http::http::{HeaderValue, StatusCode};
-use lambda_http::{Body, Response};
-use session_store::{Created, Session, Stored, Timestamp};
+use lambda_http::http::{HeaderValue, Method, StatusCode};
+use lambda_http::{Body, Request, Response};
+use session_store::{Created, Lock, Session, Stored, Timestamp};
 
-use super::header::{LOCK_AGE, LOCK_ID, SESSION_ACTIONS, SESSION_EXPIRES, SESSION_TIMEOUT};
+use super::header::{
+    LOCK_AGE, LOCK_ID, LOCK_SEEN, PREFERENCE_APPLIED, SESSION_ACTIONS, SESSION_EXPIRES,
+    SESSION_TIMEOUT,
+};
 use super::problem::Problem;
+use super::request::applied_wait;
 use crate::Error;
 
-/// When a caller may try again, in seconds.
-const TRY_AGAIN: u32 = 1;
+/// When a caller may try again after a failure, in seconds.
+const TRY_AGAIN: u64 = 1;
+
+/// The longest that a waiter is sent away, in seconds.
+const LONGEST_RETRY: u64 = 8;
 
 pub(crate) fn created(created: Created) -> Response<Body> {
     match created {
@@ -32,13 +39,38 @@ pub(crate) fn fetched(session: Session, now: Timestamp) -> Response<Body> {
 }
 
 /// The session, and the caller's lock on it.
-pub(crate) fn locked(session: Session) -> Response<Body> {
+pub(crate) fn locked(
+    session: Session,
+    request: &Request,
+    max_wait: Duration,
+    now: Timestamp,
+) -> Response<Body> {
     let lock = session.lock;
     let mut response = with_items(session);
     if let Some(lock) = lock {
         set(&mut response, LOCK_ID, lock.id);
     }
+    note_wait(&mut response, request, max_wait, now);
     response
+}
+
+/// Says how long a lock that preferred to wait was going to.
+fn note_wait(response: &mut Response<Body>, request: &Request, max_wait: Duration, now: Timestamp) {
+    if let Ok(Some(wait)) = applied_wait(request, max_wait, now) {
+        set(response, PREFERENCE_APPLIED, format_args!("wait={}", wait.as_secs()));
+    }
+}
+
+/// When a waiter is to come again: at once the first time; one that has looked before comes the later
+/// the longer the lock has stood, and no two at the same time. Not after the lease is over.
+fn retry_after(lock: &Lock, has_looked: bool, now: Timestamp) -> u64 {
+    let longest =
+        if has_looked { (lock.age(now).as_secs() / 4).clamp(1, LONGEST_RETRY) } else { 1 };
+    let random = fastrand::u64(longest.div_ceil(2)..=longest);
+    match lock.lease_ends {
+        Some(end) => random.min(end.since(now).as_secs() + 1),
+        None => random,
+    }
 }
 
 pub(crate) fn stored(stored: Stored) -> Response<Body> {
@@ -53,7 +85,12 @@ pub(crate) fn done() -> Response<Body> {
 }
 
 /// The problem, with the headers that belong to it.
-pub(crate) fn refused(error: &Error, now: Timestamp) -> Response<Body> {
+pub(crate) fn refused(
+    error: &Error,
+    request: &Request,
+    max_wait: Duration,
+    now: Timestamp,
+) -> Response<Body> {
     let problem = Problem::from(error);
     let body = serde_json::to_string(&problem).expect("a problem is texts and a number");
     let mut response = Response::new(Body::Text(body));
@@ -63,8 +100,14 @@ pub(crate) fn refused(error: &Error, now: Timestamp) -> Response<Body> {
     if let Error::Store(session_store::Error::Locked(lock)) = error {
         set(&mut response, LOCK_ID, lock.id);
         set(&mut response, LOCK_AGE, seconds(lock.age(now)));
+        let has_looked = request.headers().contains_key(LOCK_SEEN);
+        set(&mut response, RETRY_AFTER.as_str(), retry_after(lock, has_looked, now));
+        // Of the operations that are refused so, only a lock waits.
+        if *request.method() == Method::POST {
+            note_wait(&mut response, request, max_wait, now);
+        }
     }
-    if matches!(problem.status, 423 | 503) {
+    if problem.status == 503 {
         set(&mut response, RETRY_AFTER.as_str(), TRY_AGAIN);
     }
     private(response)
@@ -104,4 +147,27 @@ fn set(response: &mut Response<Body>, name: &'static str, value: impl ToString) 
 /// Seconds with three decimals.
 fn seconds(duration: Duration) -> String {
     format!("{}.{:03}", duration.as_secs(), duration.subsec_millis())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_waiter_comes_again_the_later_the_longer_the_lock_has_stood() {
+        let date = Timestamp::from_millis(1_000_000).unwrap();
+        let id = "1396647c-9d99-4be8-8402-00106708a0ae.7".parse().unwrap();
+        let lock = Lock { id, date, lease_ends: None };
+        let after = |seconds, has_looked| {
+            retry_after(&lock, has_looked, date + Duration::from_secs(seconds))
+        };
+
+        for _ in 0..100 {
+            assert_eq!((after(100, false), after(0, true), after(5, true)), (1, 1, 1));
+            assert!((2..=3).contains(&after(12, true)));
+            assert!((4..=8).contains(&after(100, true)));
+            let leased = Lock { lease_ends: Some(date + Duration::from_secs(101)), ..lock };
+            assert!(retry_after(&leased, true, date + Duration::from_secs(100)) <= 2);
+        }
+    }
 }
