@@ -91,7 +91,7 @@ async fn lock_is_423_with_the_holder_s_lock_while_somebody_holds_the_session() {
     assert_eq!(answer.refusal(), "423 locked");
     assert_eq!(answer.header("lock-id"), Some(lock.as_str()));
     assert!(answer.header("lock-age").is_some());
-    assert_eq!(answer.header("retry-after"), Some("1"));
+    assert!(matches!(answer.header("retry-after"), Some("1" | "2")));
 }
 
 #[tokio::test]
@@ -127,7 +127,7 @@ async fn store_without_a_lock_is_201_204_or_423() {
     service.lock().await;
     let refused = service.ask("PUT", &[], b"x").await;
     assert_eq!(refused.refusal(), "423 locked");
-    assert_eq!(refused.header("retry-after"), Some("1"));
+    assert!(matches!(refused.header("retry-after"), Some("1" | "2")));
 }
 
 #[tokio::test]

@@ -7,12 +7,15 @@ use std::sync::{Arc, Mutex};
 
 use functions::App;
 use functions::http::Kind;
-use functions::metrics::{Metrics, NAMESPACE};
+use functions::metrics::Metrics;
 use serde_json::{Value, json};
 use session_store::Timestamp;
 
 use crate::support::Table;
 use crate::support::http::Service;
+
+/// As the template names it, which makes one for each stack.
+const NAMESPACE: &str = "SessionState/${AWS::StackName}";
 
 /// Events, as they are written.
 #[derive(Clone, Default)]
@@ -40,7 +43,7 @@ impl Events {
 async fn service(by_application: bool) -> (Service, App, Events) {
     let events = Events::default();
     let table = Table::new().await;
-    let metrics = Some(Arc::new(Metrics::new(by_application, events.clone())));
+    let metrics = Some(Arc::new(Metrics::new(NAMESPACE, by_application, events.clone())));
     let app = App {
         sessions: table.sessions.clone(),
         allow_dashes: false,
@@ -168,6 +171,16 @@ async fn the_dashboard_and_the_alarms_name_only_metrics_that_there_are() {
         service.ask(what, &[], b"x").await;
     }
     service.ask("POST /lock", &[("Prefer", "wait=1")], b"").await;
+    let lost = ("Lock-Id", "1396647c-9d99-4be8-8402-00106708a0ae.7");
+    for what in ["PUT", "DELETE /lock", "DELETE"] {
+        service.ask(what, &[lost], b"x").await;
+    }
+    let over = |item: &mut serde_json::Map<String, Value>| {
+        item.insert("LeaseOf".to_owned(), item["LockId"].clone());
+        item.insert("LeaseEnds".to_owned(), json!({ "S": "2020-01-01T00:00:00.000Z" }));
+    };
+    service.table.change(over).await;
+    service.ask("POST /lock", &[], b"x").await;
     service.ask("DELETE /lock", &[], b"").await;
     service.ask("DELETE", &[], b"").await;
     functions::sweep(&app, "", Timestamp::now()).await.unwrap();
@@ -217,7 +230,7 @@ fn named_in_template() -> BTreeSet<Metric> {
     // The alarms are YAML of a regular form: three lines, one after the other.
     let mut lines = template.lines().map(str::trim);
     while let Some(line) = lines.next() {
-        if line == format!("Namespace: {NAMESPACE}") {
+        if line == format!("Namespace: !Sub {NAMESPACE}") {
             let name = lines.next().unwrap().strip_prefix("MetricName: ").unwrap();
             let by = lines.next().unwrap().strip_prefix("Dimensions: [{ Name: ").unwrap();
             let (dimension, value) = by.trim_end_matches(" }]").split_once(", Value: ").unwrap();

@@ -55,7 +55,11 @@ impl App {
                 tracing::error!(error, hash_key, "going on with the hash key of the settings");
             }
         }
-        let metrics = Metrics::new(config.metrics_by_application, std::io::stdout());
+        let metrics = Metrics::new(
+            &config.metrics_namespace,
+            config.metrics_by_application,
+            std::io::stdout(),
+        );
         Ok(Self {
             sessions: SessionStore::new(client, config.settings),
             allow_dashes: config.allow_dashes,

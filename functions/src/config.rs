@@ -9,6 +9,7 @@
 //! | `SESSION_TIMEOUT_MINUTES` | how long a session lives untouched that was not told otherwise, 1 to 525600 | `20` |
 //! | `ALLOW_DASHES` | `true`: session ids may have dashes, and then one could name a session of another application | `false` |
 //! | `METRICS_BY_APPLICATION` | `true`: requests are also counted by application | `false` |
+//! | `METRICS_NAMESPACE` | the namespace of the metrics | `SessionState` |
 //! | `MAX_WAIT_SECONDS` | the longest that a lock waits for a held session, 0 to 15 | `10` |
 //!
 //! The AWS SDK reads its own (`AWS_REGION`, `AWS_ENDPOINT_URL_DYNAMODB`, ...), and [`crate::log`]
@@ -25,6 +26,8 @@ pub struct Config {
     pub settings: Settings,
     /// Whether session ids may have dashes.
     pub allow_dashes: bool,
+    /// The namespace of the metrics.
+    pub metrics_namespace: String,
     /// Whether requests are also counted by application.
     pub metrics_by_application: bool,
     /// The longest that a lock waits for a held session.
@@ -82,6 +85,8 @@ impl Config {
                 session_timeout: session_timeout.unwrap_or_default(),
             },
             allow_dashes: flag(&get, "ALLOW_DASHES")?,
+            metrics_namespace: get("METRICS_NAMESPACE")
+                .unwrap_or_else(|| "SessionState".to_owned()),
             metrics_by_application: flag(&get, "METRICS_BY_APPLICATION")?,
             max_wait: max_wait(&get)?,
         };
@@ -155,6 +160,7 @@ mod tests {
             ("ALLOW_DASHES", "true"),
             ("METRICS_BY_APPLICATION", "true"),
             ("MAX_WAIT_SECONDS", "15"),
+            ("METRICS_NAMESPACE", "N"),
         ])
         .unwrap();
 
@@ -164,6 +170,7 @@ mod tests {
         assert_eq!(config.settings.session_timeout.minutes(), 7);
         assert!(config.allow_dashes && config.metrics_by_application);
         assert_eq!(config.max_wait.as_secs(), 15);
+        assert_eq!(config.metrics_namespace, "N");
     }
 
     #[test]

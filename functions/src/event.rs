@@ -37,7 +37,8 @@ pub async fn respond(
                 Ok(body) => answer(app, operation, &Request::from_parts(parts, body)).await,
                 Err(error) => {
                     let request = Request::from_parts(parts, Body::Empty);
-                    http::refused(&error, &request, app.max_wait, Timestamp::now())
+                    let when = http::moment(&request, Timestamp::now());
+                    http::refused(&error, &request, app.max_wait, when)
                 }
             };
             Ok::<_, Infallible>(response)
@@ -57,7 +58,7 @@ pub async fn answer(app: &App, operation: Operation, request: &Request) -> Respo
     let (response, error) = match result {
         Ok(response) => (response, None),
         Err(error) => {
-            let response = http::refused(&error, request, app.max_wait, Timestamp::now());
+            let response = http::refused(&error, request, app.max_wait, when);
             (response, Some(error))
         }
     };
@@ -71,20 +72,26 @@ pub async fn answer(app: &App, operation: Operation, request: &Request) -> Respo
         metrics.write(&RequestEvent {
             operation: operation.name(),
             session: http::session_hash(request, app.allow_dashes),
-            latency: started.elapsed(),
+            // What was waited for a holder is no latency of ours; it has a metric of its own.
+            latency: started.elapsed().saturating_sub(spent.waited),
             dynamo_db_calls: spent.calls,
             read_units: spent.read_units,
             write_units: spent.write_units,
-            refused_writes: spent.refused_writes,
-            waits: u32::from(!spent.waited.is_zero()),
+            refused_writes: some(spent.refused_writes),
+            waits: some(u32::from(!spent.waited.is_zero())),
             wait: Some(spent.waited).filter(|waited| !waited.is_zero()),
-            looks: spent.looks,
-            takeovers: spent.takeovers,
+            looks: some(spent.looks),
+            takeovers: some(spent.takeovers),
             cold_starts: metrics.cold_start(),
             ..http::described(request, &response, error.as_ref())
         });
     }
     response
+}
+
+/// A count, if there is anything to count.
+fn some(count: u32) -> Option<u32> {
+    (count > 0).then_some(count)
 }
 
 /// The adapter would panic at a body that is not the base64 it claims to be.

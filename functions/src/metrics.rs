@@ -15,9 +15,6 @@ use metrique_writer::format::Format;
 use metrique_writer::unit::Unit;
 use metrique_writer_format_emf::{Emf, MetricDefinition, MetricDirective};
 
-/// The namespace of the metrics.
-pub const NAMESPACE: &str = "SessionState";
-
 /// What a request was, and what became of it.
 #[derive(Debug, Entry)]
 #[entry(rename_all = "PascalCase")]
@@ -40,16 +37,17 @@ pub(crate) struct RequestEvent {
     pub(crate) dynamo_db_calls: u32,
     pub(crate) read_units: f64,
     pub(crate) write_units: f64,
-    /// Writes whose condition did not hold.
-    pub(crate) refused_writes: u32,
+    /// Writes whose condition did not hold. This and the four below are left out where there is
+    /// nothing to say: a metric that is never sent costs nothing.
+    pub(crate) refused_writes: Option<u32>,
     /// 1 for a lock that waited.
-    pub(crate) waits: u32,
+    pub(crate) waits: Option<u32>,
     /// How long it waited.
     pub(crate) wait: Option<Duration>,
     /// Reads that it looked with whether the session is free.
-    pub(crate) looks: u32,
+    pub(crate) looks: Option<u32>,
     /// Locks taken over because their lease was over.
-    pub(crate) takeovers: u32,
+    pub(crate) takeovers: Option<u32>,
     /// Of the session that went in or out.
     pub(crate) session_bytes: Option<u64>,
     /// Seconds that the lock had stood which was in the way, or which a fetch read past.
@@ -94,8 +92,12 @@ impl std::fmt::Debug for Metrics {
 }
 
 impl Metrics {
-    /// Events to `out`, a line each.
-    pub fn new(by_application: bool, out: impl io::Write + Send + 'static) -> Self {
+    /// Events to `out`, a line each, for metrics in `namespace`.
+    pub fn new(
+        namespace: &str,
+        by_application: bool,
+        out: impl io::Write + Send + 'static,
+    ) -> Self {
         let mut requests = vec![vec!["Outcome"], vec!["Operation", "Outcome"]];
         if by_application {
             requests.push(vec!["Application"]);
@@ -103,12 +105,8 @@ impl Metrics {
         let count =
             MetricDefinition { name: "Requests", unit: Unit::None, storage_resolution: None };
         let by_operation = vec![vec!["Operation".to_owned()]];
-        let emf = Emf::builder(NAMESPACE.to_owned(), by_operation)
-            .directive(MetricDirective {
-                dimensions: requests,
-                metrics: vec![count],
-                namespace: NAMESPACE,
-            })
+        let emf = Emf::builder(namespace.to_owned(), by_operation)
+            .directive(MetricDirective { dimensions: requests, metrics: vec![count], namespace })
             .build();
         Self { out: Mutex::new((emf, Box::new(out))), started: AtomicBool::new(false) }
     }

@@ -19,10 +19,17 @@ use session_store::Timestamp;
 const TOLERANCE: Duration = Duration::from_secs(5 * 60);
 
 /// The one whose signatures are good.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Signer {
     key_id: String,
     secret: String,
+}
+
+/// Leaves the secret out.
+impl std::fmt::Debug for Signer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Signer").field("key_id", &self.key_id).finish_non_exhaustive()
+    }
 }
 
 /// Not `ACCESS_KEY_ID:SECRET_ACCESS_KEY`.

@@ -24,6 +24,11 @@ pub(crate) const UNLOCKED: &str = "(attribute_not_exists(#Locked) OR #Locked = :
 /// with a lock id of its own and leaves our attributes, and nothing may take its lock by time.
 pub(crate) const LEASE_OVER: &str = "(#LeaseOf = #LockId AND #LeaseEnds <= :now)";
 
+/// The lease would end later than it does, or is the first of its lock: a late copy of a renewal does
+/// not shorten it.
+pub(crate) const LEASE_GAINS: &str = "(attribute_not_exists(#LeaseEnds) OR #LeaseOf <> #LockId \
+     OR #LeaseEnds < :lease)";
+
 /// The lock is not the one that this very request had and gave back: a late copy of a lock must not
 /// take a lock that nobody knows of.
 pub(crate) const NOT_OVER: &str = "(attribute_not_exists(#LockId) OR #LockId <> :key)";
@@ -44,6 +49,9 @@ const HELD_WITHOUT_GENERATION: &str = "(#LockId = :lock AND attribute_not_exists
 pub(crate) fn held(lock: &LockId) -> &'static str {
     if lock.generation == 0 { HELD_WITHOUT_GENERATION } else { HELD }
 }
+
+/// The lock that this very request has just taken stands.
+pub(crate) const TAKEN: &str = "(#LockId = :key AND #Locked = :locked)";
 
 /// Somebody holds the session.
 pub(crate) const LOCKED: &str = "(#Locked = :locked)";

@@ -87,10 +87,7 @@ impl SessionStore {
                     session.expires = self.live(image, when)?.expires()?
                 }
                 // What was read is true all the same, and the next fetch renews.
-                Err(error) => {
-                    let (hash, error) = (id.hash(), error.chain());
-                    tracing::warn!(session.hash = hash, error, "session was not renewed");
-                }
+                Err(error) => self.warn_of_renewal(id, &error),
             }
         }
         Ok(session)

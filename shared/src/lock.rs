@@ -118,7 +118,7 @@ impl SessionStore {
             let waited = started.elapsed();
             self.purse.waited(waited);
             let now = when.after(waited);
-            match self.look(id, now).await? {
+            match self.look(id, locking.key, now).await? {
                 Look::Held(held, units) => {
                     patience.saw(&held, units);
                     lock = held;
@@ -143,8 +143,7 @@ impl SessionStore {
     ) -> Result<Taken, Error> {
         // Any lock will do: a write while another stands would be refused at the item's price.
         if locking.seen.is_some()
-            && let Look::Held(lock, units) = self.look(id, when).await?
-            && lock.id.key != locking.key
+            && let Look::Held(lock, units) = self.look(id, locking.key, when).await?
         {
             // An eventually consistent read costs half a unit for 4 KB.
             return Ok(Taken::Held(lock, (units * 8192.0) as usize));
@@ -209,8 +208,8 @@ impl SessionStore {
     /// Undoes a lock of an item that turned out not to be a session: its caller gets no lock id.
     async fn give_back(&self, id: &SessionId, key: RequestKey, when: Moment) -> Result<(), Error> {
         let values = Values::at(when.now).key(&key);
-        let condition = "#LockId = :key AND #Locked = :locked";
-        self.update(id, "SET #Locked = :unlocked", condition, &values, ReturnValue::None).await?;
+        self.update(id, "SET #Locked = :unlocked", condition::TAKEN, &values, ReturnValue::None)
+            .await?;
         Ok(())
     }
 
@@ -246,12 +245,15 @@ impl SessionStore {
             return Ok(());
         }
         let expires = when.now + lifetime.duration();
-        match self.renew(id, when.now, expires, timeout).await? {
-            Outcome::Done(_) => {
+        match self.renew(id, when.now, expires, timeout).await {
+            Ok(Outcome::Done(_)) => {
                 session.expires = expires;
                 session.timeout = lifetime;
             }
-            Outcome::Refused(image) => session.expires = self.live(image, when)?.expires()?,
+            Ok(Outcome::Refused(image)) => session.expires = self.live(image, when)?.expires()?,
+            // The lock is had, and a holder may store after the end; without this answer nobody
+            // would know of the lock.
+            Err(error) => self.warn_of_renewal(id, &error),
         }
         Ok(())
     }

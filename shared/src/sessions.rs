@@ -18,8 +18,8 @@ pub const WRITE_DEADLINE: Duration = Duration::from_secs(10);
 
 /// The sessions of one table.
 ///
-/// Each operation is one conditional write, whose condition the database decides; none reads,
-/// compares, and then writes.
+/// Every write is conditional, and its condition alone decides; what was read before only decides
+/// whether a write is worth its price.
 #[derive(Debug, Clone)]
 pub struct SessionStore {
     pub(crate) client: Client,
@@ -283,5 +283,10 @@ impl SessionStore {
         let values = self.expires_values(Values::at(now), expires, keep);
         let condition = format!("{} AND {}", condition::LIVE, condition::GAINS);
         self.update(id, &update, &condition, &values, ReturnValue::None).await
+    }
+
+    /// A renewal that failed is no reason to fail what came before it; the next request renews.
+    pub(crate) fn warn_of_renewal(&self, id: &SessionId, error: &Error) {
+        tracing::warn!(session.hash = id.hash(), error = error.chain(), "session was not renewed");
     }
 }

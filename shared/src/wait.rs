@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 
 use crate::item::Item;
 use crate::spent::units;
-use crate::{Error, Lock, LockId, Moment, SessionId, SessionStore};
+use crate::{Error, Lock, LockId, Moment, RequestKey, SessionId, SessionStore};
 
 /// The pause before the first look at a small item.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -29,7 +29,7 @@ const UNITS_FOR_4_KB: f64 = 0.5;
 pub(crate) enum Look {
     /// The session is held, and looking has cost so many units.
     Held(Lock, f64),
-    /// Nobody holds it, or there is none: the write decides.
+    /// Nobody else holds it, or there is none: the write decides.
     Free,
 }
 
@@ -67,14 +67,20 @@ impl Patience {
 
 impl SessionStore {
     /// Reads who holds the session, and no more; as it was a moment ago, which is half the price.
-    pub(crate) async fn look(&self, id: &SessionId, when: Moment) -> Result<Look, Error> {
-        let projection = "#Locked, #LockId, #LockGeneration, #LockDate, #LeaseOf, #LeaseEnds";
-        let (key, value) = self.key(id);
+    pub(crate) async fn look(
+        &self,
+        id: &SessionId,
+        key: RequestKey,
+        when: Moment,
+    ) -> Result<Look, Error> {
+        let projection =
+            "#Expires, #Locked, #LockId, #LockGeneration, #LockDate, #LeaseOf, #LeaseEnds";
+        let (hash_key, value) = self.key(id);
         let request = self
             .client
             .get_item()
             .table_name(&self.settings.table)
-            .key(key, value)
+            .key(hash_key, value)
             .projection_expression(projection)
             .set_expression_attribute_names(Some(self.names(projection)))
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
@@ -83,10 +89,12 @@ impl SessionStore {
         self.purse.looked();
         let units = units(output.consumed_capacity());
         let lock = match output.item.map(Item) {
-            Some(item) => item.lock()?,
-            None => None,
+            // With its LockId it is no ghost; once expired it is absent, whoever held it.
+            Some(item) if item.is_live(when.now)? => item.lock()?,
+            _ => None,
         };
-        Ok(match lock.filter(|lock| !lock.is_over(when.now)) {
+        // A lock of the same request was had by another send of it; the write recognises that.
+        Ok(match lock.filter(|lock| !lock.is_over(when.now) && lock.id.key != key) {
             Some(lock) => Look::Held(lock, units),
             None => Look::Free,
         })

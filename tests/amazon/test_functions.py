@@ -109,8 +109,10 @@ class Function:
     def __init__(self, port, seen, process):
         self.port, self.seen, self.process = port, seen, process
 
-    def send(self, operation):
-        event = (stack.ROOT / f"events/{operation}.json").read_bytes()
+    def send(self, operation, **headers):
+        event = json.loads((stack.ROOT / f"events/{operation}.json").read_text())
+        event["headers"] |= {name.replace("_", "-"): value for name, value in headers.items()}
+        event = json.dumps(event).encode()
         url = f"http://127.0.0.1:{self.port}/2015-03-31/functions/function/invocations"
         with urllib.request.urlopen(urllib.request.Request(url, event), timeout=60) as answer:
             return json.load(answer)
@@ -152,6 +154,19 @@ def test_a_function_answers_its_event_under_its_own_role(table, upstream, operat
     assert (event["Operation"], event["Outcome"]) == (operation, "ok")
     assert event["RequestId"]
     assert event["ColdStarts"] == 1
+
+
+def test_a_lock_may_look_under_its_own_role(table, upstream):
+    locked(table)
+    other = "00000000-0000-4000-8000-000000000001"
+    seen = json.loads((stack.ROOT / "events/store.json").read_text())["headers"]["lock-id"]
+    with running("lock", upstream) as function:
+        waited = function.send("lock", idempotency_key=other, prefer="wait=1")
+        polled = function.send("lock", idempotency_key=other, lock_seen=seen)
+
+        assert (waited["statusCode"], polled["statusCode"]) == (423, 423), (waited, polled)
+        assert waited["headers"]["preference-applied"] == "wait=1"
+        assert "dynamodb:GetItem" in function.seen
 
 
 def test_the_sweep_answers_its_event_under_its_own_role(table, upstream):

@@ -16,7 +16,7 @@ import stack
 ACTIONS = {
     "Create": {"PutItem"},
     "Fetch": {"GetItem", "UpdateItem"},
-    "Lock": {"UpdateItem"},
+    "Lock": {"GetItem", "UpdateItem"},
     "Store": {"PutItem", "UpdateItem"},
     "Release": {"UpdateItem"},
     "Touch": {"GetItem", "UpdateItem"},
@@ -235,6 +235,14 @@ def test_the_variables_of_the_template_are_those_of_the_settings():
     settings = (stack.ROOT / "README.md").read_text().split("## Settings")[1].split("\n## ")[0]
     assert set(table.findall(code)) == variables
     assert set(table.findall(settings)) == variables | logging
+
+
+def test_a_wait_ends_before_the_function_and_the_gateway_do():
+    parameters = stack.source()["Parameters"]
+
+    longest = parameters["MaxWaitSeconds"]["MaxValue"] + 10
+    assert longest < parameters["TimeoutSeconds"]["MinValue"] <= 29
+    assert parameters["TimeoutSeconds"]["MaxValue"] <= 29
 
 
 def test_every_parameter_is_documented_and_grouped():

@@ -37,6 +37,8 @@ pub(crate) struct Call {
 struct State {
     calls: Vec<Call>,
     faults: Vec<(&'static str, Fault)>,
+    /// How many calls still pass, if not all do.
+    passing: Option<u32>,
 }
 
 pub(crate) struct Proxy {
@@ -68,6 +70,11 @@ impl Proxy {
     /// The next call of this name meets this fault.
     pub(crate) fn next(&self, api: &'static str, fault: Fault) {
         self.state.lock().unwrap().faults.push((api, fault));
+    }
+
+    /// So many calls pass from here on, and no more.
+    pub(crate) fn pass(&self, calls: u32) {
+        self.state.lock().unwrap().passing = Some(calls);
     }
 
     /// Until so many calls were made since they were last taken.
@@ -124,6 +131,11 @@ impl Server {
         let fault = {
             let mut state = self.state.lock().unwrap();
             state.calls.push(call.clone());
+            match &mut state.passing {
+                Some(0) => return Err(io::ErrorKind::ConnectionReset.into()),
+                Some(passing) => *passing -= 1,
+                None => {}
+            }
             let next = state.faults.iter().position(|(api, _)| *api == call.api);
             next.map(|next| state.faults.remove(next).1)
         };

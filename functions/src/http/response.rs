@@ -5,10 +5,10 @@ use std::time::Duration;
 use lambda_http::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use lambda_http::http::{HeaderValue, Method, StatusCode};
 use lambda_http::{Body, Request, Response};
-use session_store::{Created, Lock, Session, Stored, Timestamp};
+use session_store::{Created, Lock, Moment, Session, Stored, Timestamp};
 
 use super::header::{
-    LOCK_AGE, LOCK_ID, LOCK_SEEN, PREFERENCE_APPLIED, SESSION_ACTIONS, SESSION_EXPIRES,
+    LOCK_AGE, LOCK_ID, LOCK_SEEN, PREFER, PREFERENCE_APPLIED, SESSION_ACTIONS, SESSION_EXPIRES,
     SESSION_TIMEOUT,
 };
 use super::problem::Problem;
@@ -61,12 +61,12 @@ fn note_wait(response: &mut Response<Body>, request: &Request, max_wait: Duratio
     }
 }
 
-/// When a waiter is to come again: at once the first time; one that has looked before comes the later
+/// When a waiter is to come again: soon the first time; one that has looked or waited before the later
 /// the longer the lock has stood, and no two at the same time. Not after the lease is over.
 fn retry_after(lock: &Lock, has_looked: bool, now: Timestamp) -> u64 {
     let longest =
-        if has_looked { (lock.age(now).as_secs() / 4).clamp(1, LONGEST_RETRY) } else { 1 };
-    let random = fastrand::u64(longest.div_ceil(2)..=longest);
+        if has_looked { (lock.age(now).as_secs() / 4).clamp(2, LONGEST_RETRY) } else { 2 };
+    let random = fastrand::u64(longest / 2..=longest);
     match lock.lease_ends {
         Some(end) => random.min(end.since(now).as_secs() + 1),
         None => random,
@@ -89,8 +89,10 @@ pub(crate) fn refused(
     error: &Error,
     request: &Request,
     max_wait: Duration,
-    now: Timestamp,
+    when: Moment,
 ) -> Response<Body> {
+    // A lock that was waited for is as old as it is by now.
+    let now = Timestamp::now();
     let problem = Problem::from(error);
     let body = serde_json::to_string(&problem).expect("a problem is texts and a number");
     let mut response = Response::new(Body::Text(body));
@@ -100,11 +102,12 @@ pub(crate) fn refused(
     if let Error::Store(session_store::Error::Locked(lock)) = error {
         set(&mut response, LOCK_ID, lock.id);
         set(&mut response, LOCK_AGE, seconds(lock.age(now)));
-        let has_looked = request.headers().contains_key(LOCK_SEEN);
+        let has_looked =
+            [LOCK_SEEN, PREFER].iter().any(|name| request.headers().contains_key(*name));
         set(&mut response, RETRY_AFTER.as_str(), retry_after(lock, has_looked, now));
         // Of the operations that are refused so, only a lock waits.
         if *request.method() == Method::POST {
-            note_wait(&mut response, request, max_wait, now);
+            note_wait(&mut response, request, max_wait, when.now);
         }
     }
     if problem.status == 503 {
@@ -163,8 +166,9 @@ mod tests {
         };
 
         for _ in 0..100 {
-            assert_eq!((after(100, false), after(0, true), after(5, true)), (1, 1, 1));
-            assert!((2..=3).contains(&after(12, true)));
+            assert!((1..=2).contains(&after(100, false)));
+            assert!((1..=2).contains(&after(5, true)));
+            assert!((1..=3).contains(&after(12, true)));
             assert!((4..=8).contains(&after(100, true)));
             let leased = Lock { lease_ends: Some(date + Duration::from_secs(101)), ..lock };
             assert!(retry_after(&leased, true, date + Duration::from_secs(100)) <= 2);
