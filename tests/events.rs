@@ -133,6 +133,6 @@ async fn the_schedule_s_event_is_json_and_a_sweep_reports_what_it_did() {
     let report = functions::sweep(&app, "", in_three_hours).await.unwrap();
 
     let report = serde_json::to_value(report).unwrap();
-    let expected = json!({ "scanned": 1, "expired": 1, "deleted": 1, "spared": 0, "pages": 1 });
+    let expected = json!({ "scanned": 1, "expired": 1, "deleted": 1, "spared": 0, "endangered": 0, "pages": 1 });
     assert_eq!(report, expected);
 }

@@ -33,7 +33,7 @@ only=("$@")
 S=shared/src
 fault touch-clears-the-lock $S/sessions.rs 's/let update = format!\("SET \{\}", self.set_expires\(keep\)\);/let update = format!("SET #Locked = :unlocked, {}", self.set_expires(keep));/'
 fault touch-creates $S/touch.rs 's/let item = self.live\(self.get\(id\).await\?, when\)\?;/let Some(item) = self.get(id).await? else { let v = self.expires_values(Values::at(when.now), when.now, None); self.update(id, "SET #Expires = :expires", "attribute_not_exists(#Expires)", &v, ReturnValue::None).await?; return Ok(()); };/'
-fault lock-ignores-a-holder $S/lock.rs 's/condition::UNLOCKED,\s*//'
+fault lock-ignores-a-holder $S/lock.rs 's/condition::UNLOCKED,/"attribute_exists(#Expires)",/'
 fault lock-refuses-its-own-resend $S/lock.rs 's/Some\(lock\) if lock.id.key == key =>/Some(lock) if lock.id.key == key \&\& lock.date > when_never() =>/; s/use std::time::Duration;/use std::time::Duration;\nfn when_never() -> crate::Timestamp { crate::Timestamp::from_millis(253_000_000_000_000).unwrap_or_else(crate::Timestamp::now) }/'
 fault store-ignores-the-lock-id $S/condition.rs 's/const HELD: &str = "\(#LockId = :lock AND #LockGeneration = :generation\)"/const HELD: \&str = "(attribute_exists(#LockId))"/'
 fault store-says-done-after-losing-the-lock $S/store.rs 's/self.with_timeout\(timeout, write, because\).await\?;\n(\s*)Ok\(Stored::Over\)\n(\s*)\}\n(\s*)Claim::NoLock \{ key, only: Only::Living \}/match self.with_timeout(timeout, write, because).await { Ok(_) | Err(Error::LockLost) => Ok(Stored::Over), Err(e) => Err(e) }\n}\nClaim::NoLock { key, only: Only::Living }/'
@@ -49,10 +49,15 @@ fault flag-cleared-without-noting-it-in-a-lock $S/lock.rs 's/#LockFlags = if_not
 fault renewal-moves-expires-backwards $S/condition.rs 's/"\(#Expires < :expires\)"/"(attribute_exists(#Expires))"/'
 fault remove-ignores-when-it-was-created $S/condition.rs 's/#CreateDate <= :received/attribute_exists(#CreateDate)/'
 fault late-requests-still-write $S/sessions.rs 's/if left.is_zero\(\)/if false/'
-fault a-late-lock-takes-the-lock $S/lock.rs 's/condition::NOT_OVER,\s*//'
-fault lock-without-renewal $S/lock.rs 's/self.outlive_the_request\(id, &mut session, timeout, when\).await\?;//; s/let mut session/let session/; s/    async fn outlive_the_request/    #[expect(dead_code, reason = "the fault")]\n    async fn outlive_the_request/'
+fault a-late-lock-takes-the-lock $S/lock.rs 's/condition::NOT_OVER,/"attribute_exists(#Expires)",/'
+fault lock-without-renewal $S/lock.rs 's/self.outlive_the_request\(id, &mut session, locking.timeout, when\).await\?;/let _ = when;/; s/let \(mut session, when\)/let (session, when)/; s/    async fn outlive_the_request/    #[expect(dead_code, reason = "the fault")]\n    async fn outlive_the_request/'
 fault too-large-keeps-the-lock $S/store.rs 's/self.give_up\(id, lock, timeout, when\).await\?;/let _ = lock;/'
-fault session-id-in-the-log functions/src/event.rs 's/id.hash\(\)\)/format!("{:?}", request.headers()))/'
+fault session-id-in-the-log functions/src/http/request.rs 's/map\(\|id\| id.hash\(\)\)/map(|_| format!("{:?}", request.headers()))/'
+fault a-lease-outlives-its-lock $S/condition.rs 's/"\(#LeaseOf = #LockId AND #LeaseEnds <= :now\)"/"(#LeaseEnds <= :now)"/'
+fault a-lease-is-never-over $S/condition.rs 's/#LeaseEnds <= :now\)/#LeaseEnds < :unlocked)/'
+fault a-waiter-is-blind-to-the-end $S/wait.rs 's/if item.is_live\(when.now\)\? => item/if item.is_locked()? => item/'
+fault a-waiter-takes-its-own-lock-for-another-s $S/wait.rs 's/ && lock.id.key != key\)/ \&\& (lock.id.key != key || true))/'
+fault a-waiter-writes-without-looking $S/lock.rs 's/Look::Held\(held, units\) => \{\s*patience.saw\(&held, units\);\s*lock = held;/Look::Held(held, units) => { patience.saw(\&held, units); if let Taken::Session(session) = self.take(id, locking, now).await? { return Ok((session, now)); } lock = held;/'
 
 if [ ${#missed[@]} -gt 0 ]; then
   echo "missed: ${missed[*]}"

@@ -1,5 +1,5 @@
 //! What a model check of the protocol's first draft found: each scenario by its number, with what
-//! closes it. 14 is for the migration guide: no test can know the other farm's settings.
+//! closes it.
 
 use session_store::{Claim, Created, Error, Locking, Moment, Only, Stored};
 
@@ -195,4 +195,19 @@ async fn scenario_12_a_remove_of_an_expired_session_is_final_for_its_holder_too(
 
     assert!(matches!(store, Err(Error::NotFound)));
     assert!(table.item().await.is_null());
+}
+
+#[tokio::test]
+async fn scenario_14_the_sweep_counts_living_sessions_that_ttl_is_about_to_delete() {
+    let table = Table::with_ttl(Some(std::time::Duration::ZERO)).await;
+    table.create(at(0)).await;
+    // AWS's provider without the TTL setting: its touch leaves the attribute behind.
+    old::touch(&table, at(19 * MINUTE)).await;
+
+    let before = table.sessions.sweep(at(19 * MINUTE).now).await.unwrap();
+    let after = table.sessions.sweep(at(21 * MINUTE).now).await.unwrap();
+
+    assert_eq!((before.endangered, after.endangered), (0, 1));
+    assert_eq!((after.expired, after.deleted), (0, 0));
+    assert!(!table.item().await.is_null());
 }

@@ -76,6 +76,7 @@ pub(crate) struct SweepEvent {
     pub(crate) expired: u64,
     pub(crate) deleted: u64,
     pub(crate) spared: u64,
+    pub(crate) endangered: u64,
     pub(crate) cold_starts: u32,
 }
 

@@ -19,6 +19,9 @@ pub struct SweepReport {
     pub deleted: u64,
     /// Of those, the ones that were renewed or locked before they could be deleted.
     pub spared: u64,
+    /// Living sessions that DynamoDB's TTL is about to delete: the TTL settings of those who share the
+    /// table differ.
+    pub endangered: u64,
     /// Pages of the scan.
     pub pages: u64,
 }
@@ -58,10 +61,14 @@ pub async fn sweep(
             expired: sweep.expired,
             deleted: sweep.deleted,
             spared: sweep.spared,
+            endangered: sweep.endangered,
             cold_starts: metrics.cold_start(),
         });
     }
-    let session_store::Sweep { scanned, expired, deleted, spared, pages } = swept?;
+    let session_store::Sweep { scanned, expired, deleted, spared, endangered, pages } = swept?;
     tracing::info!(scanned, expired, deleted, spared, pages, "swept");
-    Ok(SweepReport { scanned, expired, deleted, spared, pages })
+    if endangered > 0 {
+        tracing::warn!(endangered, "TTL is about to delete living sessions: TTL settings differ");
+    }
+    Ok(SweepReport { scanned, expired, deleted, spared, endangered, pages })
 }

@@ -80,6 +80,10 @@ pub(crate) const NO_OWN_TIMEOUT: &str = "attribute_not_exists(#Timeout)";
 pub(crate) const NOT_CREATED_SINCE: &str =
     "(attribute_not_exists(#CreateDate) OR #CreateDate <= :received)";
 
+/// A living session that DynamoDB's TTL is about to delete: somebody with another TTL setting renewed
+/// it, and its TTL stayed behind.
+pub(crate) const ENDANGERED: &str = "(#Expires > :now AND #Ttl <= :epoch)";
+
 /// The sweep may have it: expired, and not locked within the hour.
 pub(crate) const SWEEPABLE: &str =
     "(#Expires <= :now AND NOT (#Locked = :locked AND #LockDate > :spared))";

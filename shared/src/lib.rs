@@ -20,6 +20,7 @@ mod error;
 mod fetch;
 mod id;
 mod item;
+mod lifetime;
 mod lock;
 mod release;
 mod remove;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::ReturnValue;
 
-use crate::sessions::Lifetime;
+use crate::lifetime::Lifetime;
 use crate::store::{WhileLocked, not_held};
 use crate::write::{Outcome, Values};
 use crate::{Error, LockId, Moment, SessionId, SessionStore, SessionTimeout, condition};

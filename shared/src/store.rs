@@ -5,7 +5,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 
 use crate::item::{Item, attribute::*, capacity, session_items, text};
-use crate::sessions::{Because, Lifetime};
+use crate::lifetime::{Because, Lifetime};
 use crate::write::{Outcome, Values};
 use crate::{
     Error, LockId, Moment, RequestKey, SessionId, SessionStore, SessionTimeout, condition,

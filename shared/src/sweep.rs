@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 
-use crate::item::text;
+use crate::item::{Item, number, text};
 use crate::write::{Outcome, Values};
 use crate::{Error, SessionId, SessionStore, Timestamp, condition};
 
@@ -33,6 +33,9 @@ pub struct Sweep {
     pub deleted: u64,
     /// Of the expired, those that were renewed or locked before they could be deleted.
     pub spared: u64,
+    /// Living sessions that DynamoDB's TTL is about to delete, because somebody with another TTL
+    /// setting renewed them.
+    pub endangered: u64,
     /// Pages of the scan.
     pub pages: u64,
 }
@@ -45,13 +48,18 @@ impl SessionStore {
     /// None but failures. What was deleted until then stays deleted.
     pub async fn sweep(&self, now: Timestamp) -> Result<Sweep, Error> {
         let values = sweep_values(now);
-        let expression = format!("{} #Key", condition::SWEEPABLE);
+        let filter = match self.settings.ttl {
+            Some(_) => format!("{} OR {}", condition::SWEEPABLE, condition::ENDANGERED),
+            None => condition::SWEEPABLE.to_owned(),
+        };
+        let projection = "#Key, #Expires";
+        let expression = format!("{filter} {projection}");
         let mut pages = self
             .client
             .scan()
             .table_name(&self.settings.table)
-            .filter_expression(condition::SWEEPABLE)
-            .projection_expression("#Key")
+            .filter_expression(filter)
+            .projection_expression(projection)
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .set_expression_attribute_names(Some(self.names(&expression)))
             .set_expression_attribute_values(Some(values.used_in(&expression)))
@@ -64,10 +72,14 @@ impl SessionStore {
             sweep.pages += 1;
             sweep.scanned += u64::try_from(page.scanned_count).unwrap_or(0);
             for mut item in page.items.unwrap_or_default() {
-                // Our own projection: the key alone, and the table has it as text.
+                // The table has its key as text, or it would not have been taken for one of sessions.
                 let Some(AttributeValue::S(key)) = item.remove(&self.settings.hash_key) else {
                     continue;
                 };
+                if Item(item).expires()? > now {
+                    sweep.endangered += 1;
+                    continue;
+                }
                 sweep.expired += 1;
                 match self.expire(&SessionId::from_key(key), now).await? {
                     Expired::Deleted => sweep.deleted += 1,
@@ -94,5 +106,7 @@ impl SessionStore {
 }
 
 fn sweep_values(now: Timestamp) -> Values {
-    Values::at(now).with(":spared", text(now - SPARED_LOCK_AGE))
+    Values::at(now)
+        .with(":spared", text(now - SPARED_LOCK_AGE))
+        .with(":epoch", number(now.as_epoch_seconds()))
 }

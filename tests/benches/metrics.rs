@@ -1,0 +1,62 @@
+//! What the events cost a request: the same requests with and without, in turn, in one run.
+//!
+//! `cargo bench -p tests --bench metrics --profile dev`. Times are of this machine: only their ratio
+//! means something.
+
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot run has nothing to say")]
+#![expect(dead_code, reason = "the tests use more of their support than this")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use functions::App;
+use functions::metrics::Metrics;
+
+use support::Table;
+use support::http::Service;
+
+const ROUNDS: usize = 20;
+const REQUESTS: usize = 100;
+
+async fn service(metrics: Option<Arc<Metrics>>) -> Service {
+    let table = Table::new().await;
+    let sessions = table.sessions.clone();
+    let max_wait = functions::DEFAULT_MAX_WAIT;
+    let service = Service::of(table, App { sessions, allow_dashes: false, max_wait, metrics });
+    service.ask("PUT", &[], &[7; 1000]).await;
+    service
+}
+
+async fn time(service: &Service) -> Duration {
+    let started = Instant::now();
+    for _ in 0..REQUESTS {
+        assert_eq!(service.ask("GET", &[], b"").await.status, 200);
+    }
+    started.elapsed()
+}
+
+#[tokio::main]
+async fn main() {
+    // `cargo test --benches` asks only whether it runs.
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return;
+    }
+    // A file, as standard output is in Lambda.
+    let out = std::fs::File::create("/dev/null").unwrap();
+    let with = service(Some(Arc::new(Metrics::new("SessionState", false, out)))).await;
+    let without = service(None).await;
+    let mut ratios = Vec::new();
+    for _ in 0..ROUNDS {
+        ratios.push(time(&with).await.as_secs_f64() / time(&without).await.as_secs_f64());
+    }
+    ratios.sort_by(f64::total_cmp);
+    println!(
+        "a fetch with its event takes {:.3} times as long as without: the median of {ROUNDS} rounds, from {:.3} to {:.3}",
+        ratios[ROUNDS / 2],
+        ratios[0],
+        ratios[ROUNDS - 1],
+    );
+}
