@@ -77,9 +77,12 @@ impl Proxy {
         self.state.lock().unwrap().passing = Some(calls);
     }
 
-    /// Until so many calls were made since they were last taken.
+    /// Until so many calls were made since they were last taken. A waiter that makes fewer has not
+    /// waited: then this fails, so that no test hangs.
     pub(crate) async fn until(&self, calls: usize) {
+        let patience = std::time::Instant::now() + std::time::Duration::from_secs(10);
         while self.state.lock().unwrap().calls.len() < calls {
+            assert!(std::time::Instant::now() < patience, "{calls} calls were not made");
             tokio::task::yield_now().await;
         }
     }
