@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::ReturnValue;
 use tokio::time::Instant;
 
 use crate::item::{Item, text};
-use crate::wait::{Look, Patience};
+use crate::wait::{Look, Patience, look_units};
 use crate::write::{Outcome, Values};
 use crate::{
     Error, Lock, LockId, Moment, RequestKey, Session, SessionId, SessionStore, SessionTimeout,
@@ -72,8 +72,8 @@ impl Lease {
 /// What became of an attempt.
 enum Taken {
     Session(Session),
-    /// Somebody holds the session, in an item of so many bytes.
-    Held(Lock, usize),
+    /// Somebody holds the session, and a look at it costs so many units.
+    Held(Lock, f64),
 }
 
 impl SessionStore {
@@ -109,7 +109,7 @@ impl SessionStore {
         let started = Instant::now();
         let (mut lock, mut patience) = match self.first_attempt(id, locking, when).await? {
             Taken::Session(session) => return Ok((session, when)),
-            Taken::Held(lock, bytes) => (lock, Patience::new(&lock, bytes)),
+            Taken::Held(lock, units) => (lock, Patience::new(&lock, units)),
         };
         while let Some(left) =
             locking.wait.checked_sub(started.elapsed()).filter(|left| !left.is_zero())
@@ -125,8 +125,8 @@ impl SessionStore {
                 }
                 Look::Free => match self.take(id, locking, now).await? {
                     Taken::Session(session) => return Ok((session, now)),
-                    Taken::Held(held, bytes) => {
-                        patience = Patience::new(&held, bytes);
+                    Taken::Held(held, units) => {
+                        patience = Patience::new(&held, units);
                         lock = held;
                     }
                 },
@@ -145,8 +145,7 @@ impl SessionStore {
         if locking.seen.is_some()
             && let Look::Held(lock, units) = self.look(id, locking.key, when).await?
         {
-            // An eventually consistent read costs half a unit for 4 KB.
-            return Ok(Taken::Held(lock, (units * 8192.0) as usize));
+            return Ok(Taken::Held(lock, units));
         }
         self.take(id, locking, when).await
     }
@@ -222,7 +221,7 @@ impl SessionStore {
                     item.session(self.settings.session_timeout, initialize, Some(lock))?;
                 Ok(Taken::Session(session))
             }
-            Some(lock) => Ok(Taken::Held(lock, item.bytes())),
+            Some(lock) => Ok(Taken::Held(lock, look_units(item.bytes()))),
             None => {
                 // Of the conditions only two are left, and the first is malformed.
                 item.generation()?;

@@ -41,10 +41,14 @@ pub(crate) struct Patience {
     holder: LockId,
 }
 
+/// What a look at an item of so many bytes costs.
+pub(crate) fn look_units(bytes: usize) -> f64 {
+    bytes.div_ceil(4096).max(1) as f64 * UNITS_FOR_4_KB
+}
+
 impl Patience {
-    /// For a session of so many bytes that somebody holds.
-    pub(crate) fn new(lock: &Lock, bytes: usize) -> Self {
-        let units = bytes.div_ceil(4096).max(1) as f64 * UNITS_FOR_4_KB;
+    /// For a session that somebody holds, where a look costs so many units.
+    pub(crate) fn new(lock: &Lock, units: f64) -> Self {
         Self { pause: FIRST_PAUSE, units, holder: lock.id }
     }
 
@@ -114,7 +118,7 @@ mod tests {
 
     #[test]
     fn pauses_grow_to_their_longest() {
-        let mut patience = Patience::new(&lock(1), 1000);
+        let mut patience = Patience::new(&lock(1), look_units(1000));
 
         let pauses: Vec<_> = (0..6).map(|_| patience.next(0.5).as_millis()).collect();
 
@@ -123,7 +127,7 @@ mod tests {
 
     #[test]
     fn pauses_grow_with_the_size_of_the_item() {
-        let mut patience = Patience::new(&lock(1), 400_000);
+        let mut patience = Patience::new(&lock(1), look_units(400_000));
         assert_eq!(patience.next(0.5).as_millis(), 50 + 5880);
 
         patience.saw(&lock(1), 0.5);
@@ -132,7 +136,7 @@ mod tests {
 
     #[test]
     fn a_lock_that_changes_hands_is_looked_at_sooner_again() {
-        let mut patience = Patience::new(&lock(1), 1000);
+        let mut patience = Patience::new(&lock(1), look_units(1000));
         let _ = (0..9).map(|_| patience.next(0.5)).count();
 
         patience.saw(&lock(2), 0.5);
@@ -142,7 +146,7 @@ mod tests {
 
     #[test]
     fn pauses_are_spread_from_half_to_one_and_a_half() {
-        let pause = |random| Patience::new(&lock(1), 1000).next(random).as_millis();
+        let pause = |random| Patience::new(&lock(1), look_units(1000)).next(random).as_millis();
 
         assert_eq!((pause(0.0), pause(1.0)), (55, 165));
     }
@@ -150,7 +154,7 @@ mod tests {
     #[test]
     fn a_waiter_spends_no_more_than_nine_units_a_second_on_the_average() {
         for bytes in [1, 1000, 20_000, 100_000, 400_000] {
-            let mut patience = Patience::new(&lock(1), bytes);
+            let mut patience = Patience::new(&lock(1), look_units(bytes));
             let units = patience.units;
             let seconds: f64 = (0..1000).map(|_| patience.next(0.5).as_secs_f64()).sum();
             assert!(1000.0 * units / seconds <= 9.0, "{bytes} bytes");
