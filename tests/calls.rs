@@ -152,12 +152,12 @@ async fn a_remove_is_one_call() {
 }
 
 #[tokio::test]
-async fn a_sweep_is_a_scan_and_one_delete_for_each_expired_session() {
+async fn a_sweep_is_a_scan_one_delete_for_each_expired_session_and_three_writes_of_its_position() {
     let table = created().await;
 
-    table.sessions.sweep(at(1).now).await.unwrap();
-    assert_eq!(table.proxy.take_apis(), ["Scan"]);
+    table.sweep(at(1)).await;
+    assert_eq!(table.proxy.take_apis(), [UPDATE, "Scan", UPDATE, DELETE]);
 
-    table.sessions.sweep(at(20 * MINUTE).now).await.unwrap();
-    assert_eq!(table.proxy.take_apis(), ["Scan", DELETE]);
+    table.sweep(at(20 * MINUTE)).await;
+    assert_eq!(table.proxy.take_apis(), [UPDATE, "Scan", DELETE, UPDATE, DELETE]);
 }

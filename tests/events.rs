@@ -8,7 +8,7 @@ use session_store::Timestamp;
 
 use crate::support::Table;
 
-fn file(name: &str) -> String {
+pub(crate) fn file(name: &str) -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../events");
     std::fs::read_to_string(folder.join(format!("{name}.json"))).unwrap()
 }
@@ -32,12 +32,7 @@ async fn locked() -> (Table, App) {
             "Flags": { "N": "0" },
         }))
         .await;
-    let app = App {
-        sessions: table.sessions.clone(),
-        allow_dashes: false,
-        max_wait: functions::DEFAULT_MAX_WAIT,
-        metrics: None,
-    };
+    let app = App::over(table.sessions.clone());
     (table, app)
 }
 
@@ -126,13 +121,22 @@ async fn an_event_whose_body_is_not_base64_is_400() {
 
 #[tokio::test]
 async fn the_schedule_s_event_is_json_and_a_sweep_reports_what_it_did() {
-    serde_json::from_str::<Value>(&file("sweep")).unwrap();
+    let event: Value = serde_json::from_str(&file("sweep")).unwrap();
     let (_table, app) = locked().await;
     let in_three_hours = Timestamp::now() + std::time::Duration::from_secs(3 * 3600);
 
-    let report = functions::sweep(&app, "", in_three_hours).await.unwrap();
+    let report = functions::sweep(&app, &event, "", None, in_three_hours).await.unwrap();
 
-    let report = serde_json::to_value(report).unwrap();
-    let expected = json!({ "scanned": 1, "expired": 1, "deleted": 1, "spared": 0, "endangered": 0, "pages": 1 });
+    assert!(report.complete && report.pass_ended >= report.pass_started && report.seconds > 0.0);
+    let mut report = serde_json::to_value(report).unwrap();
+    for of_the_clock in ["pass_started", "pass_ended", "seconds"] {
+        report.as_object_mut().unwrap().remove(of_the_clock);
+    }
+    let expected = json!({
+        "dry_run": false, "complete": true, "scanned": 1, "expired": 1, "deleted": 1, "renewed": 0,
+        "gone": 0, "locked": 0, "left_to_ttl": 0, "ghosts": 0, "ghosts_deleted": 0,
+        "unreadable": 0, "endangered": 0, "pages": 1, "calls": 5, "throttled": 0,
+        "read_units": 0.5, "write_units": 4.0, "segments": 1,
+    });
     assert_eq!(report, expected);
 }

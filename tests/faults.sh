@@ -38,7 +38,7 @@ fault lock-refuses-its-own-resend $S/lock.rs 's/Some\(lock\) if lock.id.key == k
 fault store-ignores-the-lock-id $S/condition.rs 's/const HELD: &str = "\(#LockId = :lock AND #LockGeneration = :generation\)"/const HELD: \&str = "(attribute_exists(#LockId))"/'
 fault store-says-done-after-losing-the-lock $S/store.rs 's/self.with_timeout\(timeout, write, because\).await\?;\n(\s*)Ok\(Stored::Over\)\n(\s*)\}\n(\s*)Claim::NoLock \{ key, only: Only::Living \}/match self.with_timeout(timeout, write, because).await { Ok(_) | Err(Error::LockLost) => Ok(Stored::Over), Err(e) => Err(e) }\n}\nClaim::NoLock { key, only: Only::Living }/'
 fault sweep-deletes-without-its-condition $S/sweep.rs 's/self.delete\(id, condition::SWEEPABLE,/self.delete(id, "attribute_exists(#Key)",/'
-fault create-overwrites $S/create.rs 's/condition::ABSENT, &values/"attribute_exists(#Expires) OR attribute_not_exists(#Expires)", \&values/'
+fault create-overwrites $S/create.rs 's/condition::ABSENT, &values/"#Expires <= :now OR #Expires > :now OR attribute_not_exists(#Expires)", \&values/'
 fault initialize-told-twice $S/fetch.rs 's/let initialize = item.is_initialized_by\(&key\)\?;/let initialize = item.is_initialized_by(\&key)? || item.lock()?.is_none();/g'
 fault expiry-the-wrong-way-round $S/condition.rs 's/"\(#Expires > :now AND/"(#Expires < :now AND/'
 fault failure-answered-as-404 functions/src/http/problem.rs 's/StatusCode::SERVICE_UNAVAILABLE,\n(\s*)Kind::Unavailable/StatusCode::NOT_FOUND,\n$1Kind::Unavailable/'
@@ -58,6 +58,13 @@ fault a-lease-is-never-over $S/condition.rs 's/#LeaseEnds <= :now\)/#LeaseEnds <
 fault a-waiter-is-blind-to-the-end $S/wait.rs 's/if item.is_live\(when.now\)\? => item/if item.is_locked()? => item/'
 fault a-waiter-takes-its-own-lock-for-another-s $S/wait.rs 's/ && lock.id.key != key\)/ \&\& (lock.id.key != key || true))/'
 fault a-waiter-writes-without-looking $S/lock.rs 's/Look::Held\(held, units\) => \{\s*patience.saw\(&held, units\);\s*lock = held;/Look::Held(held, units) => { patience.saw(\&held, units); if let Taken::Session(session) = self.take(id, locking, now).await? { return Ok((session, now)); } lock = held;/'
+fault sweep-takes-another-pass-for-its-own $S/sweep/position.rs 's/"\(#PassStarted = :pass\)"/"attribute_not_exists(#Expires)"/'
+fault sweep-forgets-where-it-was $S/sweep/position.rs 's/if_not_exists\(#PassStarted, :now\)/:now/'
+fault sweep-keeps-a-position-before-its-deletes $S/sweep/segment.rs 's/done &= ended\?;/done |= ended?;/'
+fault sweep-deletes-ghosts-with-a-session $S/condition.rs 's/(GHOST: &str = "\(attribute_not_exists\(#Expires\)).*?";/$1)";/s'
+fault sweep-ends-when-throttled $S/sweep/run.rs 's/Err\(error\) if error.is_throttled\(\) => \{\n/Err(error) if error.is_throttled() \&\& failures == 0 => return Err(error),\nErr(error) if error.is_throttled() => {\n/'
+fault sweep-forgets-what-it-spent $S/sweep/budget.rs 's/state.spent \+= units;//'
+fault sweep-deletes-what-ttl-would $S/sweep/find.rs 's/due > overdue/due < overdue/'
 
 if [ ${#missed[@]} -gt 0 ]; then
   echo "missed: ${missed[*]}"

@@ -1,5 +1,6 @@
 //! Fetch: read a session without taking it.
 
+use serde_json::json;
 use session_store::{Claim, Error, Only};
 
 use crate::support::{MINUTE, Table, at, id, key, minutes};
@@ -35,6 +36,20 @@ async fn one_fetch_is_told_to_initialize_and_the_next_is_not() {
 
     assert!(table.sessions.fetch(&id(), key(1), at(1)).await.unwrap().initialize);
     assert!(!table.sessions.fetch(&id(), key(2), at(2)).await.unwrap().initialize);
+}
+
+#[tokio::test]
+async fn a_fetch_of_an_item_that_is_no_session_changes_nothing() {
+    let table = Table::new().await;
+    table.create(at(0)).await;
+    let not_base64 = json!({ "S": "not base64" });
+    table.change(|item| drop(item.insert("SessionItems".to_owned(), not_base64))).await;
+    let before = table.item().await;
+
+    let fetched = table.sessions.fetch(&id(), key(1), at(1)).await;
+
+    assert!(matches!(fetched, Err(Error::Malformed { attribute: "SessionItems" })));
+    assert_eq!(table.item().await, before);
 }
 
 #[tokio::test]

@@ -83,16 +83,11 @@ async fn a_table_that_is_missing_is_a_failure_and_no_missing_session() {
     let mut settings = table.sessions.settings().clone();
     settings.table = "NoSuchTable".to_owned();
     table.sessions = SessionStore::new(table.client.clone(), settings);
-    let app = App {
-        sessions: table.sessions.clone(),
-        allow_dashes: false,
-        max_wait: functions::DEFAULT_MAX_WAIT,
-        metrics: None,
-    };
+    let app = App::over(table.sessions.clone());
     let service = Service::over(table, false);
 
     assert_eq!(service.ask("GET", &[], b"").await.refusal(), "503 unavailable");
-    assert!(functions::sweep(&app, "", at(0).now).await.is_err());
+    assert!(functions::sweep(&app, &serde_json::Value::Null, "", None, at(0).now).await.is_err());
     let looked = table::describe(&service.table.client, "NoSuchTable").await;
     assert!(matches!(looked, Err(table::TableError::Missing { .. })));
 }

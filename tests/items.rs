@@ -9,7 +9,7 @@ use session_store::{Claim, Error, Locking, Moment, Only, SessionId, Timestamp};
 
 use crate::support::{Table, at, id, key, old};
 
-fn fixture(file: &str) -> Value {
+pub(crate) fn fixture(file: &str) -> Value {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/legacy-items");
     serde_json::from_str(&std::fs::read_to_string(folder.join(file)).unwrap()).unwrap()
 }
@@ -123,7 +123,7 @@ async fn recorded(file: &str) -> (Table, SessionId, Value) {
 }
 
 #[tokio::test]
-async fn a_created_item_is_byte_for_byte_what_aws_provider_writes() {
+async fn a_created_item_is_byte_for_byte_what_aws_provider_writes_but_for_its_generation() {
     for (file, application, extra) in [
         ("01-uninitialized.json", None, None),
         ("30-app-uninit.json", Some("MyApp"), None),
@@ -135,6 +135,7 @@ async fn a_created_item_is_byte_for_byte_what_aws_provider_writes() {
         let now = expires - Duration::from_secs(20 * 60);
         // It reads its clock twice, and once a millisecond passed in between.
         theirs["CreateDate"] = json!({ "S": now.to_string() });
+        theirs["LockGeneration"] = json!({ "N": now.as_millis().to_string() });
         let id = SessionId::new(application, "s1", false).unwrap();
 
         table.sessions.create(&id, None, Moment { now, received: now }).await.unwrap();
@@ -209,7 +210,7 @@ async fn whatever_we_write_aws_provider_can_read() {
 
 /// Why AWS's provider would throw at an item, or read it as locked for ever.
 /// Source: what it was recorded to do with items of every other form.
-fn unreadable(item: &Value) -> Option<&'static str> {
+pub(crate) fn unreadable(item: &Value) -> Option<&'static str> {
     let text = |attribute: &str| item[attribute]["S"].as_str();
     if !matches!(item["Locked"]["N"].as_str(), Some("0" | "1")) {
         return Some("Locked is not the number 0 or 1");

@@ -87,12 +87,12 @@ async fn a_short_session_is_renewed_in_its_last_quarter() {
 }
 
 #[tokio::test]
-async fn the_generation_grows_with_every_lock_and_starts_from_the_clock() {
+async fn the_generation_grows_with_every_lock_and_starts_from_the_clock_of_the_creation() {
     let table = Table::new().await;
     table.create(at(0)).await;
 
     let first = table.lock(key(1), at(1)).await;
-    assert_eq!(first.generation, u64::try_from(at(1).now.as_millis()).unwrap() + 1);
+    assert_eq!(first.generation, u64::try_from(at(0).now.as_millis()).unwrap() + 1);
     table.sessions.release(&id(), first, None, at(2)).await.unwrap();
 
     assert_eq!(table.lock(key(2), at(9)).await.generation, first.generation + 1);
@@ -102,6 +102,8 @@ async fn the_generation_grows_with_every_lock_and_starts_from_the_clock() {
 async fn a_lock_of_aws_provider_is_reported_so_that_a_waiter_can_release_it() {
     let table = Table::new().await;
     table.create(at(0)).await;
+    // As it creates one.
+    table.change(|item| drop(item.remove("LockGeneration"))).await;
     let theirs = "1396647c-9d99-4be8-8402-00106708a0ae";
     assert!(old::lock(&table, theirs, at(1)).await);
 
@@ -122,6 +124,10 @@ async fn a_lock_of_an_item_that_is_no_session_leaves_it_unlocked() {
         ("Flags", json!({ "S": "1" })),
         ("Timeout", json!({ "N": "0" })),
         ("LockGeneration", json!({ "S": "1" })),
+        // Nothing can be counted up from these.
+        ("LockGeneration", json!({ "N": u64::MAX.to_string() })),
+        ("LockGeneration", json!({ "N": "1E+100" })),
+        ("LockGeneration", json!({ "N": "-1" })),
         ("Locked", json!({ "BOOL": false })),
         ("Expires", json!({ "S": "2027" })),
         ("Expires", json!({ "N": "1795212838" })),

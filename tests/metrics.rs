@@ -44,12 +44,7 @@ async fn service(by_application: bool) -> (Service, App, Events) {
     let events = Events::default();
     let table = Table::new().await;
     let metrics = Some(Arc::new(Metrics::new(NAMESPACE, by_application, events.clone())));
-    let app = App {
-        sessions: table.sessions.clone(),
-        allow_dashes: false,
-        max_wait: functions::DEFAULT_MAX_WAIT,
-        metrics,
-    };
+    let app = App { metrics, ..App::over(table.sessions.clone()) };
     (Service::of(table, app.clone()), app, events)
 }
 
@@ -183,7 +178,7 @@ async fn the_dashboard_and_the_alarms_name_only_metrics_that_there_are() {
     service.ask("POST /lock", &[], b"x").await;
     service.ask("DELETE /lock", &[], b"").await;
     service.ask("DELETE", &[], b"").await;
-    functions::sweep(&app, "", Timestamp::now()).await.unwrap();
+    functions::sweep(&app, &Value::Null, "", None, Timestamp::now()).await.unwrap();
     let mut emitted = BTreeSet::new();
     for event in events.take() {
         emitted.extend(metrics(&event));

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::support::http::{Answer, Service};
 use crate::support::key;
 
-fn document() -> Value {
+pub(crate) fn document() -> Value {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../openapi.yaml");
     serde_saphyr::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
 }
@@ -100,7 +100,7 @@ fn every_kind_of_problem_is_described_with_its_status_and_an_example_as_it_is_se
 type Step<'a> = (Operation, Vec<(&'a str, String)>, usize);
 
 /// Every status, header and content type of an answer is described.
-fn is_described(document: &Value, operation: Operation, answer: &Answer) {
+pub(crate) fn is_described(document: &Value, operation: Operation, answer: &Answer) {
     let status = answer.status.to_string();
     let name = operation.name();
     let response = &described(document, operation)["responses"][&status];
@@ -164,6 +164,14 @@ async fn every_answer_of_a_tour_is_described_and_every_description_but_of_failur
         met.insert((operation.name(), answer.status));
     }
 
+    // API Gateway's own.
+    let signed = Service::signed_by("AKID:secret".parse().unwrap()).await;
+    for operation in Operation::ALL {
+        let answer = ask(&signed, operation, &[], 0).await;
+        is_described(&document, operation, &answer);
+        met.insert((operation.name(), answer.status));
+    }
+
     for operation in Operation::ALL {
         for status in described(&document, operation)["responses"].as_object().unwrap().keys() {
             let status: u16 = status.parse().unwrap();
@@ -212,4 +220,51 @@ fn every_header_that_is_read_is_described() {
         "application",
     ];
     assert_eq!(described, BTreeSet::from(read));
+}
+
+/// The parameters of an operation, each with whether it is required.
+fn parameters(document: &Value, operation: Operation) -> BTreeMap<&str, bool> {
+    let of_the_path = document["paths"][operation.path()]["parameters"].as_array();
+    let own = described(document, operation)["parameters"].as_array();
+    let all = of_the_path.into_iter().chain(own).flatten();
+    let all = all.map(|parameter| resolved(document, parameter));
+    all.map(|parameter| (parameter["name"].as_str().unwrap(), parameter["required"] == json!(true)))
+        .collect()
+}
+
+#[test]
+fn every_link_gives_an_operation_what_the_answer_or_its_request_has() {
+    let document = document();
+    let mut followed = BTreeSet::new();
+    for operation in Operation::ALL {
+        for response in described(&document, operation)["responses"].as_object().unwrap().values() {
+            let response = resolved(&document, response);
+            for (name, link) in response["links"].as_object().into_iter().flatten() {
+                let link = resolved(&document, link);
+                let target = link["operationId"].as_str().unwrap();
+                let target = Operation::ALL.into_iter().find(|other| other.name() == target);
+                let mut asked = parameters(&document, target.unwrap());
+                for (parameter, source) in link["parameters"].as_object().unwrap() {
+                    assert!(asked.remove(parameter.as_str()).is_some(), "{name}: {parameter}");
+                    let source = source.as_str().unwrap();
+                    let (from, has) = source.rsplit_once('.').unwrap();
+                    let given = match from {
+                        "$response.header" => !response["headers"][has].is_null(),
+                        "$request.header" | "$request.path" => {
+                            parameters(&document, operation).contains_key(has)
+                        }
+                        _ => false,
+                    };
+                    assert!(given, "{} has no {source} for {name}", operation.name());
+                }
+                assert!(
+                    !asked.values().any(|required| *required),
+                    "{name} lacks some of {asked:?}"
+                );
+                followed.insert(name.as_str());
+            }
+        }
+    }
+    let written = document["components"]["links"].as_object().unwrap().keys();
+    assert_eq!(followed, written.map(String::as_str).collect());
 }

@@ -165,7 +165,7 @@ async fn promise_5_create_never_overwrites_and_leaves_nothing_of_the_expired() {
     assert_eq!(table.item().await, living);
 
     table.create(at(10 * MINUTE)).await;
-    assert_eq!(table.item().await.as_object().unwrap().len(), 6);
+    assert_eq!(table.item().await.as_object().unwrap().len(), 7);
 }
 
 #[tokio::test]

@@ -226,6 +226,24 @@ async fn a_late_copy_of_a_holder_s_remove_spares_the_next_session() {
 }
 
 #[tokio::test]
+async fn late_copies_of_a_lock_and_of_its_store_spare_the_next_session() {
+    let table = Table::new().await;
+    table.create(at(0)).await;
+    table.proxy.take_calls();
+    let lock = table.lock(key(1), at(1)).await;
+    table.sessions.store(&id(), Claim::Lock(lock), b"old", None, at(1)).await.unwrap();
+    let copies = table.proxy.take_calls();
+    table.sessions.remove(&id(), None, at(2)).await.unwrap();
+    table.create(at(3)).await;
+
+    // The lock is taken, as any late copy within its deadline may; but it is not the same lock.
+    assert_eq!(table.proxy.deliver_late(&copies[0]).await, 200);
+    assert_eq!(table.proxy.deliver_late(&copies[1]).await, 400);
+
+    assert_eq!(table.items(at(4)).await.unwrap(), b"");
+}
+
+#[tokio::test]
 async fn a_request_past_its_deadline_calls_nobody() {
     let table = Table::new().await;
     table.create(at(0)).await;

@@ -204,8 +204,8 @@ async fn scenario_14_the_sweep_counts_living_sessions_that_ttl_is_about_to_delet
     // AWS's provider without the TTL setting: its touch leaves the attribute behind.
     old::touch(&table, at(19 * MINUTE)).await;
 
-    let before = table.sessions.sweep(at(19 * MINUTE).now).await.unwrap();
-    let after = table.sessions.sweep(at(21 * MINUTE).now).await.unwrap();
+    let before = table.sweep(at(19 * MINUTE)).await;
+    let after = table.sweep(at(21 * MINUTE)).await;
 
     assert_eq!((before.endangered, after.endangered), (0, 1));
     assert_eq!((after.expired, after.deleted), (0, 0));

@@ -1,5 +1,7 @@
 //! Store: write a session back, and release it.
 
+use std::sync::Arc;
+
 use serde_json::json;
 use session_store::{Claim, Error, LockId, Locking, Only, Stored};
 
@@ -258,4 +260,65 @@ async fn a_session_that_does_not_fit_beside_attributes_of_others_is_too_large_as
 
     assert!(matches!(refused, Err(Error::TooLarge { size: 290_000, limit: 289_999 })));
     table.lock(key(2), at(3)).await;
+}
+
+#[tokio::test]
+async fn a_timeout_that_is_set_meanwhile_is_kept_by_a_write_that_brings_none() {
+    for what in ["held", "unlocked", "living", "release"] {
+        let table = Arc::new(Table::new().await);
+        table.sessions.create(&id(), minutes(45), at(0)).await.unwrap();
+        let lock = table.lock(key(1), at(1)).await;
+        if ["unlocked", "living"].contains(&what) {
+            table.sessions.release(&id(), lock, None, at(1)).await.unwrap();
+        }
+        table.proxy.take_calls();
+        table.proxy.hold();
+        let writing = tokio::spawn({
+            let table = Arc::clone(&table);
+            async move {
+                let claim = match what {
+                    "held" => Claim::Lock(lock),
+                    "unlocked" => without_lock(2, Only::Unlocked),
+                    "living" => without_lock(2, Only::Living),
+                    _ => return table.sessions.release(&id(), lock, None, at(2)).await,
+                };
+                table.sessions.store(&id(), claim, b"new", None, at(2)).await.map(drop)
+            }
+        });
+        // The first write is refused, for the session has a timeout of its own; the second brings it.
+        table.proxy.let_through();
+        table.proxy.until(2).await;
+        table.change(|item| item["Timeout"] = json!({ "N": "7" })).await;
+
+        table.proxy.open();
+        writing.await.unwrap().unwrap();
+
+        let item = table.item().await;
+        assert_eq!(item["Timeout"]["N"], "7", "{what}");
+        assert_eq!(item["Expires"]["S"], at(7 * MINUTE + 2).now.to_string(), "{what}");
+        assert_eq!(table.proxy.take_calls().len(), 3, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_store_over_a_session_that_is_removed_meanwhile_takes_nothing_of_it() {
+    let table = Arc::new(Table::new().await);
+    table.sessions.create(&id(), minutes(45), at(0)).await.unwrap();
+    table.proxy.take_calls();
+    table.proxy.hold();
+    let storing = tokio::spawn({
+        let table = Arc::clone(&table);
+        async move {
+            let claim = without_lock(1, Only::Unlocked);
+            table.sessions.store(&id(), claim, b"new", None, at(1)).await
+        }
+    });
+    table.proxy.let_through();
+    table.proxy.until(2).await;
+    table.delete().await;
+
+    table.proxy.open();
+
+    assert_eq!(storing.await.unwrap().unwrap(), Stored::New);
+    assert_eq!(table.item().await["Timeout"], json!(null));
 }

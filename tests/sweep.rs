@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use serde_json::json;
-use session_store::{Expired, Locking, SessionId};
+use futures_util::{StreamExt, stream};
+use serde_json::{Value, json};
+use session_store::{Expired, Locking, Moment, SessionId, Sweep, SweepProgress, Sweeping};
 
+use crate::support::proxy::Fault;
 use crate::support::{MINUTE, Table, at, id, key};
 
 #[tokio::test]
@@ -14,9 +16,9 @@ async fn an_expired_session_is_deleted_and_a_living_one_is_not() {
     table.create(at(0)).await;
     table.sessions.create(&later, None, at(1)).await.unwrap();
 
-    let sweep = table.sessions.sweep(at(20 * MINUTE).now).await.unwrap();
+    let sweep = table.sweep(at(20 * MINUTE)).await;
 
-    assert_eq!((sweep.scanned, sweep.expired, sweep.deleted, sweep.spared), (2, 1, 1, 0));
+    assert_eq!((sweep.scanned, sweep.expired, sweep.deleted, sweep.renewed), (2, 1, 1, 0));
     assert!(table.item().await.is_null());
     assert!(!table.item_of("s2").await.is_null());
 }
@@ -36,7 +38,7 @@ async fn a_sweep_reads_every_page() {
             .await;
     }
 
-    let sweep = table.sessions.sweep(at(30).now).await.unwrap();
+    let sweep = table.sweep(at(30)).await;
 
     assert_eq!((sweep.expired, sweep.deleted), (4, 4));
     // The embedded DynamoDB counts the item that did not fit into a page twice.
@@ -45,13 +47,13 @@ async fn a_sweep_reads_every_page() {
 }
 
 #[tokio::test]
-async fn a_session_touched_after_the_scan_is_spared() {
+async fn a_session_touched_after_the_scan_is_renewed() {
     let table = Table::new().await;
     table.create(at(0)).await;
     let scanned_at = at(20 * MINUTE).now;
     table.sessions.touch(&id(), None, None, at(19 * MINUTE)).await.unwrap();
 
-    assert_eq!(table.sessions.expire(&id(), scanned_at).await.unwrap(), Expired::Spared);
+    assert_eq!(table.sessions.expire(&id(), scanned_at).await.unwrap(), Expired::Renewed);
 
     assert!(!table.item().await.is_null());
 }
@@ -74,11 +76,218 @@ async fn an_expired_session_locked_within_the_hour_is_spared_and_later_deleted()
         })
         .await;
 
-    let within = at(79 * MINUTE - 1).now;
-    assert_eq!(table.sessions.expire(&id(), within).await.unwrap(), Expired::Spared);
-    assert_eq!(table.sessions.sweep(within).await.unwrap().expired, 0);
+    let within = at(79 * MINUTE - 1);
+    assert_eq!(table.sessions.expire(&id(), within.now).await.unwrap(), Expired::Renewed);
+    let sweep = table.sweep(within).await;
+    assert_eq!((sweep.expired, sweep.locked, sweep.deleted), (1, 1, 0));
 
-    assert_eq!(table.sessions.sweep(at(79 * MINUTE).now).await.unwrap().deleted, 1);
+    assert_eq!(table.sweep(at(79 * MINUTE)).await.deleted, 1);
+}
+
+#[tokio::test]
+async fn a_session_that_is_renewed_while_its_delete_is_on_its_way_survives() {
+    let table = Table::new().await;
+    table.create(at(0)).await;
+    table.proxy.next("DeleteItem", Fault::Hold);
+
+    let touch = async {
+        // The position, the scan, and the delete.
+        table.proxy.until(3).await;
+        table.sessions.touch(&id(), None, None, at(19 * MINUTE)).await.unwrap();
+        table.proxy.let_go();
+    };
+    let (sweep, ()) = tokio::join!(table.sweep(at(20 * MINUTE)), touch);
+
+    assert_eq!((sweep.expired, sweep.deleted, sweep.renewed), (1, 0, 1));
+    assert!(table.items(at(20 * MINUTE)).await.is_some());
+}
+
+/// Sessions that end at 20 minutes, and a crowd that touches every other one a second before, by its
+/// own clock, while the sweep runs flat out at 20 minutes by the sweep's.
+#[tokio::test]
+async fn of_the_sessions_that_a_crowd_renews_while_it_sweeps_none_is_lost() {
+    let table = Table::new().await;
+    let ids: Vec<_> =
+        (0..400).map(|n| SessionId::new(None, &format!("s{n}"), false).unwrap()).collect();
+    let sweeping = Sweeping { segments: 2, ..Sweeping::default() };
+    for round in 1..=3 {
+        for id in &ids {
+            table.sessions.create(id, None, at((round - 1) * 20 * MINUTE)).await.unwrap();
+        }
+        let end = at(round * 20 * MINUTE);
+        let touch = async |id| {
+            let touched = table.sessions.touch(id, None, None, at(round * 20 * MINUTE - 1)).await;
+            touched.is_ok().then_some(id)
+        };
+
+        let crowd = stream::iter(ids.iter().step_by(2)).map(touch).buffer_unordered(32);
+        let (sweep, touched) =
+            tokio::join!(table.sweep_as(&sweeping, end), crowd.collect::<Vec<_>>());
+
+        let (sweep, touched) = (sweep.unwrap(), touched.into_iter().flatten());
+        let mut survivors = 0;
+        for id in touched {
+            assert!(table.sessions.fetch(id, key(1), end).await.is_ok(), "one that lives is lost");
+            survivors += 1;
+        }
+        assert!(survivors > 0 && sweep.deleted > 0, "nobody met: {survivors} {sweep:?}");
+    }
+}
+
+/// In ten years: another DynamoDB than the embedded one has a clock and a TTL of its own, and would
+/// delete what is over.
+fn later(seconds: i64) -> Moment {
+    at(10 * 365 * 86_400 + seconds)
+}
+
+#[tokio::test]
+async fn what_ttl_is_about_to_delete_is_left_to_it_until_it_is_overdue() {
+    let table = Table::with_ttl(Some(Duration::from_secs(600))).await;
+    table.create(later(0)).await;
+    let sweeping = Sweeping { leave_to_ttl: Duration::from_secs(3600), ..Sweeping::default() };
+    let left = |sweep: Sweep| (sweep.expired, sweep.left_to_ttl, sweep.deleted);
+
+    // Its end is at 20 minutes, its TTL at 30, and TTL's hour is over at 90.
+    let before = table.sweep_as(&sweeping, later(20 * MINUTE)).await.unwrap();
+    let within = table.sweep_as(&sweeping, later(90 * MINUTE - 1)).await.unwrap();
+    let overdue = table.sweep_as(&sweeping, later(90 * MINUTE)).await.unwrap();
+
+    assert_eq!([left(before), left(within), left(overdue)], [(1, 1, 0), (1, 1, 0), (1, 0, 1)]);
+}
+
+#[tokio::test]
+async fn what_ttl_will_not_delete_soon_is_not_left_to_it() {
+    let table = Table::with_ttl(Some(Duration::ZERO)).await;
+    let expired = |id: &str, ttl: Value| {
+        let mut item = json!({
+            "SessionId": { "S": id },
+            "CreateDate": { "S": later(0).now.to_string() },
+            "Expires": { "S": later(60).now.to_string() },
+        });
+        if !ttl.is_null() {
+            item["ExpTTL"] = ttl;
+        }
+        item
+    };
+    let in_a_day = (later(86_400).now.as_millis() / 1000).to_string();
+    table.put(expired("without", Value::Null)).await;
+    table.put(expired("as text", json!({ "S": in_a_day }))).await;
+    table.put(expired("of another setting", json!({ "N": in_a_day }))).await;
+    table.create(later(0)).await;
+
+    let sweep = table.sweep(later(61)).await;
+
+    assert_eq!((sweep.expired, sweep.deleted, sweep.left_to_ttl), (3, 3, 0));
+    assert!(!table.item().await.is_null());
+}
+
+#[tokio::test]
+async fn where_nothing_is_left_to_ttl_the_sweep_deletes_at_once() {
+    let table = Table::with_ttl(Some(Duration::ZERO)).await;
+    table.create(later(0)).await;
+    let sweeping = Sweeping { leave_to_ttl: Duration::ZERO, ..Sweeping::default() };
+
+    assert_eq!(table.sweep_as(&sweeping, later(20 * MINUTE)).await.unwrap().deleted, 1);
+}
+
+#[tokio::test]
+async fn a_dry_run_counts_what_a_sweep_would_do_and_writes_nothing() {
+    let table = Table::new().await;
+    table.create(at(0)).await;
+    table.put(json!({ "SessionId": { "S": "ghost" }, "Flags": { "N": "0" } })).await;
+    let before = (table.item().await, table.item_of("ghost").await);
+    table.proxy.take_calls();
+    let sweeping = Sweeping {
+        dry_run: true,
+        ghosts_after: Some(Duration::from_secs(1)),
+        ..Sweeping::default()
+    };
+
+    let sweep = table.sweep_as(&sweeping, at(20 * MINUTE)).await.unwrap();
+
+    assert_eq!((sweep.expired, sweep.deleted, sweep.ghosts), (1, 0, 1));
+    assert!(sweep.complete && sweep.pass.is_none() && sweep.write_units == 0.0);
+    assert_eq!(table.proxy.take_apis(), ["Scan"]);
+    assert_eq!((table.item().await, table.item_of("ghost").await), before);
+}
+
+#[tokio::test]
+async fn an_item_whose_expires_cannot_be_read_is_counted_and_left_alone() {
+    let table = Table::new().await;
+    for (id, expires) in [
+        ("number", json!({ "N": "1" })),
+        ("empty", json!({ "S": "" })),
+        ("another form", json!({ "S": "2020-01-01" })),
+    ] {
+        table.put(json!({ "SessionId": { "S": id }, "Expires": expires })).await;
+    }
+
+    let sweep = table.sweep(at(0)).await;
+
+    assert_eq!((sweep.unreadable, sweep.expired, sweep.ghosts), (3, 0, 0));
+    assert!(!table.item_of("empty").await.is_null());
+}
+
+#[tokio::test]
+async fn ghosts_are_counted_and_deleted_only_where_that_is_set_and_once_their_grace_is_over() {
+    let table = Table::new().await;
+    table.put(json!({ "SessionId": { "S": "ghost" }, "Flags": { "N": "0" } })).await;
+    let grace = Duration::from_secs(3600);
+    let sweeping = Sweeping { ghosts_after: Some(grace), ..Sweeping::default() };
+    let ghosts = |sweep: Sweep| (sweep.ghosts, sweep.ghosts_deleted);
+
+    let counted = table.sweep(at(0)).await;
+    let seen = table.sweep_as(&sweeping, at(60)).await.unwrap();
+    let within = table.sweep_as(&sweeping, at(60 + 3599)).await.unwrap();
+    assert!(!table.item_of("ghost").await.is_null());
+    let over = table.sweep_as(&sweeping, at(60 + 3600)).await.unwrap();
+
+    assert_eq!([counted, seen, within, over].map(ghosts), [(1, 0), (1, 0), (1, 0), (1, 1)]);
+    assert!(table.item_of("ghost").await.is_null());
+}
+
+#[tokio::test]
+async fn a_ghost_that_could_still_be_made_a_session_is_never_deleted() {
+    let table = Table::new().await;
+    let sweeping = Sweeping { ghosts_after: Some(Duration::from_secs(1)), ..Sweeping::default() };
+    for (attribute, value) in [
+        ("CreateDate", json!({ "S": at(0).now.to_string() })),
+        ("SessionItems", json!({ "S": "AAAA" })),
+        ("LockId", json!({ "S": key(1).to_string() })),
+    ] {
+        let mut item = json!({ "SessionId": { "S": attribute } });
+        item[attribute] = value;
+        table.put(item.clone()).await;
+        // Also one that got its attribute after it had been marked.
+        item["SessionId"] = json!({ "S": format!("marked {attribute}") });
+        item["GhostSince"] = json!({ "S": at(0).now.to_string() });
+        table.put(item).await;
+    }
+
+    table.sweep_as(&sweeping, at(60)).await.unwrap();
+    let sweep = table.sweep_as(&sweeping, at(120)).await.unwrap();
+
+    assert_eq!((sweep.ghosts, sweep.ghosts_deleted), (6, 0));
+    assert!(!table.item_of("marked SessionItems").await.is_null());
+}
+
+#[tokio::test]
+async fn a_ghost_that_became_a_session_while_its_delete_was_on_its_way_survives() {
+    let table = Table::new().await;
+    let since = at(0).now.to_string();
+    table.put(json!({ "SessionId": { "S": "s1" }, "GhostSince": { "S": since } })).await;
+    table.proxy.next("DeleteItem", Fault::Hold);
+    let sweeping = Sweeping { ghosts_after: Some(Duration::from_secs(1)), ..Sweeping::default() };
+
+    let create = async {
+        table.proxy.until(3).await;
+        table.create(at(60)).await;
+        table.proxy.let_go();
+    };
+    let (sweep, ()) = tokio::join!(table.sweep_as(&sweeping, at(60)), create);
+
+    assert_eq!(sweep.unwrap().ghosts_deleted, 0);
+    assert!(table.items(at(61)).await.is_some());
 }
 
 #[tokio::test]
@@ -107,6 +316,7 @@ async fn a_table_whose_hash_key_has_another_name_is_swept_and_used_alike() {
     let there = there.key("Id", AttributeValue::S("s1".to_owned())).send().await.unwrap();
     assert!(there.item.is_some());
 
-    let end = at(2).now + Duration::from_secs(20 * 60);
-    assert_eq!(sessions.sweep(end).await.unwrap().deleted, 1);
+    let (how, progress) = (Sweeping::default(), SweepProgress::default());
+    let swept = sessions.sweep(&how, &progress, at(2 + 20 * MINUTE).now).await.unwrap();
+    assert!(swept.deleted == 1 && swept.complete);
 }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use session_store::table::TableError;
-use session_store::{SessionStore, chain, client, table};
+use session_store::{SessionStore, Sweeping, chain, client, table};
 
 use crate::metrics::Metrics;
-use crate::{Config, ConfigError};
+use crate::{Config, ConfigError, DEFAULT_MAX_WAIT};
 
 /// Everything that a function makes before its first request: made once, and passed by reference.
 #[derive(Debug, Clone)]
@@ -18,6 +18,8 @@ pub struct App {
     pub allow_dashes: bool,
     /// The longest that a lock waits for a held session.
     pub max_wait: Duration,
+    /// How a sweep goes about it, unless its event says otherwise.
+    pub sweeping: Sweeping,
     /// Where the events of requests go, if anybody wants them.
     pub metrics: Option<Arc<Metrics>>,
 }
@@ -34,6 +36,17 @@ pub enum StartError {
 }
 
 impl App {
+    /// The app over these sessions, with the defaults of the settings, and nobody to tell events.
+    pub fn over(sessions: SessionStore) -> Self {
+        Self {
+            sessions,
+            allow_dashes: false,
+            max_wait: DEFAULT_MAX_WAIT,
+            sweeping: Sweeping::default(),
+            metrics: None,
+        }
+    }
+
     /// The app of this environment. Looks at the table, and so opens the connection to DynamoDB
     /// while Lambda gives a starting function a full core.
     ///
@@ -64,6 +77,7 @@ impl App {
             sessions: SessionStore::new(client, config.settings),
             allow_dashes: config.allow_dashes,
             max_wait: config.max_wait,
+            sweeping: config.sweeping,
             metrics: Some(Arc::new(metrics)),
         })
     }

@@ -11,13 +11,19 @@
 //! | `METRICS_BY_APPLICATION` | `true`: requests are also counted by application | `false` |
 //! | `METRICS_NAMESPACE` | the namespace of the metrics | `SessionState` |
 //! | `MAX_WAIT_SECONDS` | the longest that a lock waits for a held session, 0 to 15 | `10` |
+//! | `SWEEP_SEGMENTS` | parts of the table that a sweep reads at once, 1 to 64 | `4` |
+//! | `SWEEP_READ_UNITS` | read capacity units that a sweep may spend in a second; empty: no limit | none |
+//! | `SWEEP_WRITE_UNITS` | write capacity units that a sweep may spend in a second; empty: no limit | none |
+//! | `SWEEP_LEAVE_TO_TTL_HOURS` | how late DynamoDB's TTL may be before a sweep deletes a session itself; `0`: a sweep leaves nothing to it | `48` |
+//! | `SWEEP_GHOSTS_AFTER_HOURS` | a sweep deletes ghosts that it first saw so long ago; empty: it counts them | none |
 //!
 //! The AWS SDK reads its own (`AWS_REGION`, `AWS_ENDPOINT_URL_DYNAMODB`, ...), and [`crate::log`]
 //! those of Lambda's logging.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
-use session_store::{SessionTimeout, Settings, Ttl};
+use session_store::{SessionTimeout, Settings, Sweeping, Ttl};
 
 /// What a function needs to know before it starts.
 #[derive(Debug, Clone)]
@@ -32,10 +38,15 @@ pub struct Config {
     pub metrics_by_application: bool,
     /// The longest that a lock waits for a held session.
     pub max_wait: Duration,
+    /// How a sweep goes about it.
+    pub sweeping: Sweeping,
 }
 
 /// What API Gateway waits for a function, less the deadline for writes, and some time to answer.
 const LONGEST_MAX_WAIT: u64 = 15;
+
+/// The segments of a sweep where nothing else is set: as much as one function can take in.
+pub const DEFAULT_SEGMENTS: u32 = 4;
 
 /// The longest wait where nothing else is set.
 pub const DEFAULT_MAX_WAIT: Duration = Duration::from_secs(10);
@@ -89,6 +100,7 @@ impl Config {
                 .unwrap_or_else(|| "SessionState".to_owned()),
             metrics_by_application: flag(&get, "METRICS_BY_APPLICATION")?,
             max_wait: max_wait(&get)?,
+            sweeping: sweeping(&get)?,
         };
         if let Some(taken) = config.settings.attribute_taken_by_ttl() {
             let reason = "the session itself has an attribute of this name";
@@ -106,6 +118,32 @@ fn max_wait(get: &impl Fn(&str) -> Option<String>) -> Result<Duration, ConfigErr
         Some(seconds @ 0..=LONGEST_MAX_WAIT) => Ok(Duration::from_secs(seconds)),
         Some(seconds) => Err(ConfigError { variable, value: seconds.to_string(), reason }),
     }
+}
+
+fn sweeping(get: &impl Fn(&str) -> Option<String>) -> Result<Sweeping, ConfigError> {
+    let (variable, reason) = ("SWEEP_SEGMENTS", "not a whole number from 1 to 64");
+    let segments = match parsed(get, variable, reason)? {
+        None => DEFAULT_SEGMENTS,
+        Some(segments @ 1..=Sweeping::MAX_SEGMENTS) => segments,
+        Some(segments) => {
+            return Err(ConfigError { variable, value: segments.to_string(), reason });
+        }
+    };
+    let units = "not a whole number of units a second, 1 or more";
+    let per_second = |variable| Ok(parsed::<NonZeroU32>(get, variable, units)?.map(|u| u.get()));
+    let hours = |hours: u32| Duration::from_secs(u64::from(hours) * 3600);
+    let leave_to_ttl =
+        parsed(get, "SWEEP_LEAVE_TO_TTL_HOURS", "not a whole number of hours")?.map(hours);
+    let ghosts = "not a whole number of hours, 1 or more";
+    let ghosts_after = parsed::<NonZeroU32>(get, "SWEEP_GHOSTS_AFTER_HOURS", ghosts)?;
+    Ok(Sweeping {
+        segments,
+        read_units: per_second("SWEEP_READ_UNITS")?.map(f64::from),
+        write_units: per_second("SWEEP_WRITE_UNITS")?.map(f64::from),
+        leave_to_ttl: leave_to_ttl.unwrap_or(Sweeping::USUAL_TTL_DELAY),
+        ghosts_after: ghosts_after.map(|after| hours(after.get())),
+        ..Sweeping::default()
+    })
 }
 
 fn flag(
@@ -161,6 +199,11 @@ mod tests {
             ("METRICS_BY_APPLICATION", "true"),
             ("MAX_WAIT_SECONDS", "15"),
             ("METRICS_NAMESPACE", "N"),
+            ("SWEEP_SEGMENTS", "8"),
+            ("SWEEP_READ_UNITS", "100"),
+            ("SWEEP_WRITE_UNITS", "50"),
+            ("SWEEP_LEAVE_TO_TTL_HOURS", "0"),
+            ("SWEEP_GHOSTS_AFTER_HOURS", "24"),
         ])
         .unwrap();
 
@@ -171,6 +214,16 @@ mod tests {
         assert!(config.allow_dashes && config.metrics_by_application);
         assert_eq!(config.max_wait.as_secs(), 15);
         assert_eq!(config.metrics_namespace, "N");
+        let sweeping = Sweeping {
+            segments: 8,
+            read_units: Some(100.0),
+            write_units: Some(50.0),
+            leave_to_ttl: Duration::ZERO,
+            ghosts_after: Some(Duration::from_secs(86_400)),
+            dry_run: false,
+            time_limit: None,
+        };
+        assert_eq!(config.sweeping, sweeping);
     }
 
     #[test]
@@ -185,6 +238,12 @@ mod tests {
             ("METRICS_BY_APPLICATION", "1"),
             ("MAX_WAIT_SECONDS", "16"),
             ("MAX_WAIT_SECONDS", "-1"),
+            ("SWEEP_SEGMENTS", "0"),
+            ("SWEEP_SEGMENTS", "65"),
+            ("SWEEP_READ_UNITS", "0"),
+            ("SWEEP_WRITE_UNITS", "1.5"),
+            ("SWEEP_LEAVE_TO_TTL_HOURS", "-1"),
+            ("SWEEP_GHOSTS_AFTER_HOURS", "0"),
         ] {
             let error = read(&[(variable, value)]).unwrap_err();
 

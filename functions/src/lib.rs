@@ -31,9 +31,9 @@ mod sweep;
 mod touch;
 
 pub use app::{App, StartError};
-pub use config::{Config, ConfigError, DEFAULT_MAX_WAIT};
+pub use config::{Config, ConfigError, DEFAULT_MAX_WAIT, DEFAULT_SEGMENTS};
 pub use error::Error;
 pub use event::answer;
 pub use operation::Operation;
 pub use serve::{serve, serve_sweep};
-pub use sweep::{SweepReport, sweep};
+pub use sweep::{SweepError, SweepReport, sweep};

@@ -15,6 +15,8 @@ use metrique_writer::format::Format;
 use metrique_writer::unit::Unit;
 use metrique_writer_format_emf::{Emf, MetricDefinition, MetricDirective};
 
+use crate::SweepReport;
+
 /// What a request was, and what became of it.
 #[derive(Debug, Entry)]
 #[entry(rename_all = "PascalCase")]
@@ -66,17 +68,13 @@ pub(crate) struct SweepEvent {
     pub(crate) request_id: String,
     pub(crate) requests: u32,
     pub(crate) failures: u32,
-    /// 1 for a sweep that came to its end.
+    /// 1 for a run that came to the end of the table, and so ended a pass.
     pub(crate) completed: u32,
+    /// How long ago the pass began.
+    pub(crate) pass_hours: Option<f64>,
     pub(crate) latency: Duration,
-    pub(crate) dynamo_db_calls: u32,
-    pub(crate) read_units: f64,
-    pub(crate) write_units: f64,
-    pub(crate) scanned: u64,
-    pub(crate) expired: u64,
-    pub(crate) deleted: u64,
-    pub(crate) spared: u64,
-    pub(crate) endangered: u64,
+    #[entry(flatten)]
+    pub(crate) report: SweepReport,
     pub(crate) cold_starts: u32,
 }
 

@@ -1,5 +1,7 @@
 //! What the binaries do.
 
+use std::time::SystemTime;
+
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
@@ -28,8 +30,11 @@ pub async fn serve(operation: Operation) -> Result<(), Error> {
 pub async fn serve_sweep() -> Result<(), Error> {
     let app = &start().await?;
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
-        let request_id = &event.context.request_id;
-        sweep(app, request_id, Timestamp::now()).await.map_err(Error::from)
+        let context = &event.context;
+        let left = context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
+        sweep(app, &event.payload, &context.request_id, Some(left), Timestamp::now())
+            .await
+            .map_err(|error| Error::from(session_store::chain(&error)))
     }))
     .await
 }

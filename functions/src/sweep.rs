@@ -1,50 +1,70 @@
 //! The schedule: delete the sessions that have expired.
 
-use std::time::{Instant, SystemTime};
+mod report;
 
-use serde::Serialize;
-use session_store::Timestamp;
+use std::time::{Duration, Instant, SystemTime};
+
+use serde::Deserialize;
+use serde_json::Value;
+use session_store::{SweepProgress, Sweeping, Timestamp};
+
+pub use report::SweepReport;
 
 use crate::App;
 use crate::metrics::SweepEvent;
 
-/// What a sweep did, as the function answers it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct SweepReport {
-    /// Items that the scan looked at.
-    pub scanned: u64,
-    /// Of those, the expired ones that nobody held within the hour.
-    pub expired: u64,
-    /// Of those, the ones that this sweep deleted.
-    pub deleted: u64,
-    /// Of those, the ones that were renewed or locked before they could be deleted.
-    pub spared: u64,
-    /// Living sessions that DynamoDB's TTL is about to delete: the TTL settings of those who share the
-    /// table differ.
-    pub endangered: u64,
-    /// Pages of the scan.
-    pub pages: u64,
+/// What a function needs after its last page: to hear of the calls that are under way, and to keep
+/// its position.
+const TO_FINISH: Duration = Duration::from_secs(10);
+
+/// What an event may ask for; what it leaves out is as the settings say.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct SweepRequest {
+    dry_run: bool,
+    segments: Option<u32>,
+    read_units: Option<f64>,
+    write_units: Option<f64>,
+    time_limit_seconds: Option<u64>,
 }
 
-/// Deletes every session that has expired by `now`, and reports what it did. `request_id` is Lambda's.
+/// Why a sweep did not come to an end that it can report.
+#[derive(Debug, thiserror::Error)]
+pub enum SweepError {
+    /// The event cannot be read, and nothing was done.
+    #[error("the event is no sweep's")]
+    Event(#[source] serde_json::Error),
+    /// The event asks for something that there is not, and nothing was done.
+    #[error("{0}")]
+    Option(&'static str),
+    /// DynamoDB failed. What was deleted until then stays deleted.
+    #[error("the sweep failed")]
+    Failed(#[source] session_store::Error),
+}
+
+/// Deletes every session that has expired by `now`, as the event asks for it, and reports what it did.
+/// `request_id` is Lambda's, and `left` the time after which it stops the function.
 ///
 /// # Errors
 ///
-/// A failure; what was deleted until then stays deleted. It is logged here.
+/// [`SweepError`]. It is logged here.
 pub async fn sweep(
     app: &App,
+    event: &Value,
     request_id: &str,
+    left: Option<Duration>,
     now: Timestamp,
-) -> Result<SweepReport, session_store::Error> {
+) -> Result<SweepReport, SweepError> {
+    let sweeping = sweeping(&app.sweeping, event, left);
+    let sweeping = sweeping.inspect_err(|error| {
+        tracing::error!(error = session_store::chain(error), "sweep was refused");
+    })?;
     let started = Instant::now();
-    let app = app.with_own_account();
-    let swept = app.sessions.sweep(now).await;
-    if let Err(error) = &swept {
-        tracing::error!(error = error.chain(), "sweep failed");
-    }
-    let sweep = swept.as_ref().copied().unwrap_or_default();
+    let progress = SweepProgress::default();
+    let swept = app.sessions.sweep(&sweeping, &progress, now).await;
+    let sweep = progress.so_far();
+    let report = SweepReport::of(&sweep, sweeping.dry_run, started.elapsed());
     if let Some(metrics) = &app.metrics {
-        let spent = app.sessions.spent();
         metrics.write(&SweepEvent {
             timestamp: SystemTime::now(),
             operation: "sweep",
@@ -52,23 +72,108 @@ pub async fn sweep(
             request_id: request_id.to_owned(),
             requests: 1,
             failures: u32::from(swept.is_err()),
-            completed: u32::from(swept.is_ok()),
+            completed: u32::from(sweep.complete && !sweeping.dry_run),
+            pass_hours: sweep.pass.map(|pass| now.since(pass.started).as_secs_f64() / 3600.0),
             latency: started.elapsed(),
-            dynamo_db_calls: spent.calls,
-            read_units: spent.read_units,
-            write_units: spent.write_units,
-            scanned: sweep.scanned,
-            expired: sweep.expired,
-            deleted: sweep.deleted,
-            spared: sweep.spared,
-            endangered: sweep.endangered,
+            report: report.clone(),
             cold_starts: metrics.cold_start(),
         });
     }
-    let session_store::Sweep { scanned, expired, deleted, spared, endangered, pages } = swept?;
-    tracing::info!(scanned, expired, deleted, spared, pages, "swept");
-    if endangered > 0 {
-        tracing::warn!(endangered, "TTL is about to delete living sessions: TTL settings differ");
+    report.log();
+    match swept {
+        Ok(_) => Ok(report),
+        Err(error) => {
+            tracing::error!(error = error.chain(), "sweep failed");
+            Err(SweepError::Failed(error))
+        }
     }
-    Ok(SweepReport { scanned, expired, deleted, spared, endangered, pages })
+}
+
+/// How to go about a sweep: the settings, and what the event asks for. An event of the schedule has
+/// its options in `detail`.
+fn sweeping(
+    settings: &Sweeping,
+    event: &Value,
+    left: Option<Duration>,
+) -> Result<Sweeping, SweepError> {
+    let options = if event.get("detail-type").is_some() { &event["detail"] } else { event };
+    let request = match options {
+        Value::Null => SweepRequest::default(),
+        Value::Object(_) => SweepRequest::deserialize(options).map_err(SweepError::Event)?,
+        _ => return Err(SweepError::Option("the options of a sweep are a JSON object")),
+    };
+    let units = |asked: Option<f64>, set| match asked {
+        None => Ok(set),
+        Some(units) if units.is_finite() && units >= 1.0 => Ok(Some(units)),
+        Some(_) => Err(SweepError::Option("read_units and write_units are 1 or more a second")),
+    };
+    let segments = request.segments.unwrap_or(settings.segments);
+    if !(1..=Sweeping::MAX_SEGMENTS).contains(&segments) {
+        return Err(SweepError::Option("segments are 1 to 64"));
+    }
+    let asked = request.time_limit_seconds.map(Duration::from_secs);
+    let left = left.map(|left| left.saturating_sub(TO_FINISH));
+    Ok(Sweeping {
+        segments,
+        read_units: units(request.read_units, settings.read_units)?,
+        write_units: units(request.write_units, settings.write_units)?,
+        dry_run: request.dry_run,
+        time_limit: [asked, left, settings.time_limit].into_iter().flatten().min(),
+        ..settings.clone()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn asked(event: Value) -> Result<Sweeping, SweepError> {
+        sweeping(&Sweeping::default(), &event, Some(Duration::from_secs(900)))
+    }
+
+    #[test]
+    fn an_event_that_asks_for_nothing_is_as_the_settings_say() {
+        let scheduled = json!({ "detail-type": "Scheduled Event", "id": "1", "detail": {} });
+        for event in [Value::Null, json!({}), scheduled] {
+            let expected =
+                Sweeping { time_limit: Some(Duration::from_secs(890)), ..Sweeping::default() };
+
+            assert_eq!(asked(event).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn an_event_may_ask_for_less_time_and_for_budgets() {
+        let options = json!({ "dry_run": true, "segments": 8, "read_units": 100,
+            "write_units": 2.5, "time_limit_seconds": 60 });
+        let expected = Sweeping {
+            segments: 8,
+            read_units: Some(100.0),
+            write_units: Some(2.5),
+            dry_run: true,
+            time_limit: Some(Duration::from_secs(60)),
+            ..Sweeping::default()
+        };
+
+        assert_eq!(asked(options.clone()).unwrap(), expected);
+        assert_eq!(asked(json!({ "detail-type": "x", "detail": options })).unwrap(), expected);
+    }
+
+    #[test]
+    fn an_event_that_asks_for_what_there_is_not_is_refused() {
+        for options in [
+            json!({ "dryrun": true }),
+            json!({ "dry_run": "yes" }),
+            json!({ "segments": 0 }),
+            json!({ "segments": 65 }),
+            json!({ "read_units": 0 }),
+            json!({ "write_units": -1 }),
+            json!([]),
+            json!("dry_run"),
+            json!({ "detail-type": "x", "detail": { "segment": 1 } }),
+        ] {
+            assert!(asked(options.clone()).is_err(), "{options}");
+        }
+    }
 }

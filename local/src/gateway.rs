@@ -57,9 +57,14 @@ async fn answer(State(gateway): State<Arc<Gateway>>, request: Request) -> Respon
     })
 }
 
-/// Runs a function as Lambda does: from the text of an event to the value of a response.
-pub async fn invoke(app: &App, operation: Operation, event: &str) -> Option<serde_json::Value> {
-    let event: ApiGatewayV2httpRequest = match serde_json::from_str(event) {
+/// Runs a function as Lambda does: from the bytes of an event to the value of a response; none if
+/// they are no event.
+pub async fn invoke(
+    app: &App,
+    operation: Operation,
+    event: impl AsRef<[u8]>,
+) -> Option<serde_json::Value> {
+    let event: ApiGatewayV2httpRequest = match serde_json::from_slice(event.as_ref()) {
         Ok(event) => event,
         Err(error) => {
             tracing::error!(%error, "not an event");

@@ -8,6 +8,7 @@
 //! - `gateway` is API Gateway's part: HTTP to events and back, in `event`.
 //! - [`iam`] checks signatures, where that is asked for.
 //! - `embedded` is DynamoDB's; [`table`] makes the table.
+//! - `sweep` is a sweep by hand.
 //! - `sweeper` is the schedule's part, and that of DynamoDB's TTL.
 
 pub mod embedded;
@@ -16,8 +17,10 @@ pub mod gateway;
 pub mod iam;
 mod options;
 mod run;
+mod sweep;
 mod sweeper;
 pub mod table;
 
-pub use options::Options;
+pub use options::{Command, Options};
 pub use run::{RunError, run};
+pub use sweep::{SweepOptions, sweep};

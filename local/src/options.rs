@@ -2,16 +2,21 @@
 
 use std::path::PathBuf;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use functions::DEFAULT_MAX_WAIT;
 use session_store::SessionTimeout;
 
 use crate::iam::Signer;
+use crate::sweep::SweepOptions;
 
 /// The session service on this machine, over an embedded DynamoDB: no AWS account needed.
 #[derive(Debug, Clone, Parser)]
-#[command(version, about, max_term_width = 100)]
+#[command(version, about, max_term_width = 100, args_conflicts_with_subcommands = true)]
 pub struct Options {
+    /// What to do instead of serving.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
     /// Port of the service on 127.0.0.1; 0 takes any that is free
     #[arg(long, default_value_t = 3000)]
     pub port: u16,
@@ -75,6 +80,13 @@ pub struct Options {
     pub sweep_every: u64,
 }
 
+/// What else there is to do than serve.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// A sweep by hand.
+    Sweep(SweepOptions),
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,6 +108,10 @@ mod tests {
             ["--iam", "no-secret"],
         ] {
             assert!(Options::try_parse_from(["local"].into_iter().chain(bad)).is_err(), "{bad:?}");
+        }
+        for bad in [["--segments", "65"], ["--read-units", "0"], ["--ghosts-after", "0"]] {
+            let words = ["local", "sweep"].into_iter().chain(bad);
+            assert!(Options::try_parse_from(words).is_err(), "{bad:?}");
         }
     }
 }

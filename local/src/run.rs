@@ -30,6 +30,10 @@ pub enum RunError {
     TtlAttribute { attribute: String },
     #[error("table {table} cannot be used")]
     Table { table: String, source: BoxError },
+    #[error(
+        "the sweep failed; what it deleted stays deleted, and the next one carries on from there"
+    )]
+    Sweep { source: session_store::Error },
     #[error("the service stopped")]
     Stopped { source: std::io::Error },
 }
@@ -105,10 +109,9 @@ async fn app(options: &Options, client: Client) -> Result<App, RunError> {
     };
     settings.hash_key = hash_key.map_err(|source| RunError::Table { table: table.name, source })?;
     Ok(App {
-        sessions: SessionStore::new(client, settings),
         allow_dashes: options.allow_dashes,
         max_wait: Duration::from_secs(options.max_wait),
-        metrics: None,
+        ..App::over(SessionStore::new(client, settings))
     })
 }
 
@@ -137,7 +140,7 @@ Ctrl-C stops."
 }
 
 /// Ctrl-C, or what `kill` sends.
-async fn stop_signal() {
+pub(crate) async fn stop_signal() {
     #[cfg(unix)]
     let terminated = async {
         use tokio::signal::unix::{SignalKind, signal};

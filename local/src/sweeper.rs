@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use functions::App;
+use serde_json::Value;
 use session_store::Timestamp;
 
 use crate::embedded::Embedded;
@@ -29,5 +30,5 @@ async fn once(app: &App, embedded: Option<&Embedded>) {
         Err(error) => tracing::error!(%error, "nothing deleted by TTL"),
     }
     // It logs what it did, and its failure too; the next one tries again.
-    let _ = functions::sweep(app, "", Timestamp::now()).await;
+    let _ = functions::sweep(app, &Value::Null, "", None, Timestamp::now()).await;
 }

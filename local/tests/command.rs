@@ -202,3 +202,60 @@ fn help_names_every_flag() {
         assert!(help.contains(flag), "{flag}");
     }
 }
+
+/// `local sweep` of the table of this `local`.
+fn sweep(local: &Local, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_local"));
+    let url = format!("http://{}", local.dynamodb);
+    command.args(["sweep", "--endpoint-url", &url]).args(arguments);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+#[test]
+fn a_sweep_by_hand_reports_what_it_did() {
+    let local = Local::start(&[]);
+    assert_eq!(local.ask("POST /apps/-/session"), "201");
+
+    let output = sweep(&local, &["--segments", "2"]).output().unwrap();
+
+    assert!(output.status.success(), "{output:?}");
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&report["scanned"], &report["complete"]), (&1.into(), &true.into()));
+}
+
+#[test]
+fn a_sweep_by_hand_of_a_table_that_is_missing_says_so() {
+    let local = Local::start(&[]);
+
+    let output = sweep(&local, &["--table", "NoSuchTable"]).output().unwrap();
+
+    assert!(!output.status.success());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("table NoSuchTable does not exist"), "{said}");
+}
+
+#[test]
+fn ctrl_c_stops_a_sweep_by_hand_and_the_next_one_carries_on() {
+    let local = Local::start(&[]);
+    for application in 0..20 {
+        assert_eq!(local.ask(&format!("POST /apps/{application}/session")), "201");
+    }
+    // Half a unit for each session, so it takes a while.
+    let mut child = sweep(&local, &["--read-units", "1", "--segments", "1"]).spawn().unwrap();
+    let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
+    // It has begun.
+    assert!(said.next().unwrap().unwrap().contains("scanned"));
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+
+    let ended = child.wait_with_output().unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&ended.stdout).unwrap();
+    let next = sweep(&local, &[]).output().unwrap();
+    let next: serde_json::Value = serde_json::from_slice(&next.stdout).unwrap();
+
+    assert!(ended.status.success());
+    assert!(said.any(|line| line.unwrap().contains("the next sweep carries on")));
+    assert_eq!(report["complete"], false);
+    assert_eq!((&next["complete"], &next["pass_started"]), (&true.into(), &report["pass_started"]));
+}

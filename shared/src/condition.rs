@@ -33,9 +33,10 @@ pub(crate) const LEASE_GAINS: &str = "(attribute_not_exists(#LeaseEnds) OR #Leas
 /// take a lock that nobody knows of.
 pub(crate) const NOT_OVER: &str = "(attribute_not_exists(#LockId) OR #LockId <> :key)";
 
-/// The generation can be counted up, so that a lock of a malformed item is refused and not failed.
+/// The generation can be counted up, so that a lock of a malformed item is refused and not failed: it
+/// is a number, and the sum has room in DynamoDB's numbers and in ours.
 pub(crate) const COUNTABLE: &str =
-    "(attribute_not_exists(#LockGeneration) OR attribute_type(#LockGeneration, :number))";
+    "(attribute_not_exists(#LockGeneration) OR #LockGeneration BETWEEN :zero AND :last)";
 
 /// The caller's lock is the last that anybody had. Not "and is locked": AWS's provider clears
 /// `Locked` at every touch, and a waiter may release the lock; as long as nobody locked since,
@@ -75,6 +76,10 @@ pub(crate) const NOT_STORED: &str = "(attribute_not_exists(#StoredBy) OR #Stored
 /// The session has no timeout of its own that a write with the setting's would cut short.
 pub(crate) const NO_OWN_TIMEOUT: &str = "attribute_not_exists(#Timeout)";
 
+/// The session's own timeout is still the one that a refused write's image had: another that was set
+/// since is not to be overwritten with it.
+pub(crate) const SAME_OWN_TIMEOUT: &str = "(#Timeout = :timeout)";
+
 /// The session was not created after the request came in: a late copy of a removal spares what was
 /// made since. AWS's provider always writes `CreateDate`; without one the session is old.
 pub(crate) const NOT_CREATED_SINCE: &str =
@@ -87,3 +92,13 @@ pub(crate) const ENDANGERED: &str = "(#Expires > :now AND #Ttl <= :epoch)";
 /// The sweep may have it: expired, and not locked within the hour.
 pub(crate) const SWEEPABLE: &str =
     "(#Expires <= :now AND NOT (#Locked = :locked AND #LockDate > :spared))";
+
+/// What a scan shows the sweep: what has expired, and what has no `Expires` that could be compared.
+pub(crate) const EXPIRED_OR_NONE: &str =
+    "(#Expires <= :now OR NOT attribute_type(#Expires, :text))";
+
+/// Nobody's session, and no server's of either kind: nothing is left of one but the key and what the
+/// flag reset of AWS's provider writes. An item with any of these four could be made one again, by a
+/// touch of AWS's provider.
+pub(crate) const GHOST: &str = "(attribute_not_exists(#Expires) AND attribute_not_exists(#CreateDate) \
+     AND attribute_not_exists(#SessionItems) AND attribute_not_exists(#LockId))";

@@ -62,6 +62,11 @@ pub enum Error {
 #[error("the item would be larger than DynamoDB takes")]
 pub(crate) struct ItemTooLarge(#[source] pub(crate) BoxError);
 
+/// DynamoDB has more to do than it may; beneath [`Error::DynamoDb`].
+#[derive(Debug, thiserror::Error)]
+#[error("DynamoDB throttles")]
+pub(crate) struct Throttled(#[source] pub(crate) BoxError);
+
 impl Error {
     /// The whole chain of causes, for the log. The SDK's own texts repeat none of the request.
     pub fn chain(&self) -> String {
@@ -70,6 +75,10 @@ impl Error {
 
     pub(crate) fn is_item_too_large(&self) -> bool {
         matches!(self, Self::DynamoDb { source, .. } if source.is::<ItemTooLarge>())
+    }
+
+    pub(crate) fn is_throttled(&self) -> bool {
+        matches!(self, Self::DynamoDb { source, .. } if source.is::<Throttled>())
     }
 }
 

@@ -44,6 +44,8 @@ impl SessionStore {
         item: &Item,
         when: Moment,
     ) -> Result<Session, Error> {
+        // What is no session keeps its flag: the caller gets a failure, and would not be told.
+        item.session(self.settings.session_timeout, true, None)?;
         let mut update = "SET #Flags = :zero, #InitializedBy = :key".to_owned();
         let mut condition = format!(
             "{} AND {} AND {}",

@@ -23,6 +23,8 @@ pub(crate) mod attribute {
     // Ours. AWS's provider keeps them, but for its PutItem.
     /// The request that a fetch told to initialize.
     pub(crate) const INITIALIZED_BY: &str = "InitializedBy";
+    /// When the sweep first saw that the item is none of a session.
+    pub(crate) const GHOST_SINCE: &str = "GhostSince";
     /// When the lock's lease is over.
     pub(crate) const LEASE_ENDS: &str = "LeaseEnds";
     /// The `LockId` that the lease is of.
@@ -36,7 +38,7 @@ pub(crate) mod attribute {
     /// The session's own timeout, in minutes.
     pub(crate) const TIMEOUT: &str = "Timeout";
 
-    pub(crate) const ALL: [&str; 15] = [
+    pub(crate) const ALL: [&str; 16] = [
         CREATE_DATE,
         EXPIRES,
         FLAGS,
@@ -46,6 +48,7 @@ pub(crate) mod attribute {
         SESSION_ITEMS,
         VER,
         INITIALIZED_BY,
+        GHOST_SINCE,
         LEASE_ENDS,
         LEASE_OF,
         LOCK_FLAGS,
@@ -69,6 +72,9 @@ pub(crate) fn capacity(hash_key: &str, id: &SessionId) -> usize {
     let key = hash_key.len() + id.key().len();
     (MAX_ITEM_BYTES - OTHER_BYTES - key - SESSION_ITEMS.len()) / 4 * 3
 }
+
+/// The last generation that a lock can count up from.
+pub(crate) const LAST_GENERATION: u64 = u64::MAX - 1;
 
 pub(crate) fn text(value: impl ToString) -> AttributeValue {
     AttributeValue::S(value.to_string())
@@ -139,6 +145,16 @@ impl Item {
         Ok(Some(Lock { id, date, lease_ends: self.lease_ends(&id)? }))
     }
 
+    /// When the last lock was taken, if that can be read.
+    pub(crate) fn lock_date(&self) -> Option<Timestamp> {
+        self.timestamp(LOCK_DATE).ok().flatten()
+    }
+
+    /// Since when it is known to be a ghost.
+    pub(crate) fn ghost_since(&self) -> Option<Timestamp> {
+        self.timestamp(GHOST_SINCE).ok().flatten()
+    }
+
     /// When the lease of a lock is over, if it has one.
     fn lease_ends(&self, lock: &LockId) -> Result<Option<Timestamp>, Error> {
         if self.text(LEASE_OF)? != Some(lock.key.to_string().as_str()) {
@@ -199,12 +215,15 @@ impl Item {
         }
     }
 
-    fn timestamp(&self, attribute: &'static str) -> Result<Option<Timestamp>, Error> {
+    pub(crate) fn timestamp(&self, attribute: &'static str) -> Result<Option<Timestamp>, Error> {
         let Some(text) = self.text(attribute)? else { return Ok(None) };
         text.parse().map(Some).map_err(|_| Error::Malformed { attribute })
     }
 
-    fn number<N: std::str::FromStr>(&self, attribute: &'static str) -> Result<Option<N>, Error> {
+    pub(crate) fn number<N: std::str::FromStr>(
+        &self,
+        attribute: &'static str,
+    ) -> Result<Option<N>, Error> {
         match self.0.get(attribute) {
             None => Ok(None),
             Some(AttributeValue::N(number)) => {

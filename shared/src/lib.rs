@@ -44,6 +44,6 @@ pub use session::{InvalidLockId, InvalidRequestKey, Lock, LockId, RequestKey, Se
 pub use sessions::{Moment, SessionStore, Settings, Ttl, WRITE_DEADLINE};
 pub use spent::Spent;
 pub use store::{Claim, Only, Stored};
-pub use sweep::{Expired, Sweep};
+pub use sweep::{Expired, Pass, Sweep, SweepProgress, Sweeping};
 pub use timeout::{InvalidSessionTimeout, SessionTimeout};
 pub use timestamp::{InvalidTimestamp, Timestamp};

@@ -5,7 +5,7 @@ use crate::write::Outcome;
 use crate::{Error, SessionStore, SessionTimeout, condition};
 
 /// How long a session is to live after a write that did not read it first.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Lifetime {
     /// As the caller says; kept on the item.
     Given(SessionTimeout),
@@ -18,16 +18,16 @@ pub(crate) enum Lifetime {
 /// Why a write was refused that is no refusal to the caller.
 #[derive(Debug)]
 pub(crate) enum Because {
-    /// The session has a timeout of its own, and that alone stood in the way.
-    OwnTimeout(SessionTimeout),
+    /// The session's own timeout, or that it has none, and that alone stood in the way.
+    OwnTimeout(Option<SessionTimeout>),
     /// An earlier send of the same request has done it.
     AlreadyDone(Item),
 }
 
 impl Because {
-    /// Nothing else stood in the way of a write that [`Lifetime::Setting`] was for.
+    /// Nothing else stood in the way of a write.
     pub(crate) fn own_timeout(item: &Item) -> Result<Self, Error> {
-        item.timeout()?.map(Self::OwnTimeout).ok_or(Error::Malformed { attribute: TIMEOUT })
+        item.timeout().map(Self::OwnTimeout)
     }
 }
 
@@ -48,15 +48,17 @@ impl Lifetime {
     /// `condition`, and that the session has no timeout which this write does not know of.
     pub(crate) fn and(self, condition: &str) -> String {
         match self {
+            Self::Given(_) => condition.to_owned(),
             Self::Setting(_) => format!("{condition} AND {}", condition::NO_OWN_TIMEOUT),
-            Self::Given(_) | Self::Own(_) => condition.to_owned(),
+            Self::Own(_) => format!("{condition} AND {}", condition::SAME_OWN_TIMEOUT),
         }
     }
 }
 
 impl SessionStore {
     /// Writes with the timeout that the caller gave, else with the setting's; and where it turns out
-    /// that the session has one of its own, a second time with that. Gives the item that stood there.
+    /// that the session has one of its own, a second time with that, and once more for every time
+    /// that somebody sets another meanwhile. Gives the item that stood there.
     ///
     /// `because` reads from the image why a write was refused.
     pub(crate) async fn with_timeout<W: Future<Output = Result<Outcome, Error>>>(
@@ -65,24 +67,21 @@ impl SessionStore {
         write: impl Fn(Lifetime) -> W,
         because: impl Fn(Option<Item>) -> Result<Because, Error>,
     ) -> Result<Option<Item>, Error> {
-        let first = match given {
-            Some(timeout) => Lifetime::Given(timeout),
-            None => Lifetime::Setting(self.settings.session_timeout),
-        };
-        let own = match write(first).await? {
-            Outcome::Done(old) => return Ok(old),
-            Outcome::Refused(image) => match because(image)? {
-                Because::OwnTimeout(own) => own,
-                Because::AlreadyDone(image) => return Ok(Some(image)),
-            },
-        };
-        match write(Lifetime::Own(own)).await? {
-            Outcome::Done(old) => Ok(old),
-            Outcome::Refused(image) => match because(image)? {
-                Because::AlreadyDone(image) => Ok(Some(image)),
-                // This write did not ask for the timeout, so that cannot be why.
-                Because::OwnTimeout(_) => Err(Error::Malformed { attribute: TIMEOUT }),
-            },
+        let setting = Lifetime::Setting(self.settings.session_timeout);
+        let mut lifetime = given.map_or(setting, Lifetime::Given);
+        loop {
+            let own = match write(lifetime).await? {
+                Outcome::Done(old) => return Ok(old),
+                Outcome::Refused(image) => match because(image)? {
+                    Because::OwnTimeout(own) => own.map_or(setting, Lifetime::Own),
+                    Because::AlreadyDone(image) => return Ok(Some(image)),
+                },
+            };
+            // A caller's timeout asks for none, and one that is as it was cannot be why.
+            if matches!(lifetime, Lifetime::Given(_)) || own == lifetime {
+                return Err(Error::Malformed { attribute: TIMEOUT });
+            }
+            lifetime = own;
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::ReturnValue;
 use tokio::time::Instant;
 
-use crate::item::{Item, text};
+use crate::item::{Item, LAST_GENERATION, attribute::LOCK_GENERATION, text};
 use crate::wait::{Look, Patience, look_units};
 use crate::write::{Outcome, Values};
 use crate::{
@@ -222,11 +222,13 @@ impl SessionStore {
                 Ok(Taken::Session(session))
             }
             Some(lock) => Ok(Taken::Held(lock, look_units(item.bytes()))),
-            None => {
-                // Of the conditions only two are left, and the first is malformed.
-                item.generation()?;
-                Err(Error::LockOver)
-            }
+            // Of the conditions only two are left, and the first is malformed.
+            None => match item.generation()? {
+                Some(last) if last > LAST_GENERATION => {
+                    Err(Error::Malformed { attribute: LOCK_GENERATION })
+                }
+                _ => Err(Error::LockOver),
+            },
         }
     }
 

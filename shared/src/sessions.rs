@@ -167,6 +167,9 @@ impl SessionStore {
     }
 
     /// What every new item has, as AWS's provider writes it, and the timeout that it is to keep.
+    ///
+    /// The generation starts here and not with the first lock: a late copy of a lock of the session
+    /// before, with that lock's clock, would otherwise count up to the very same lock.
     pub(crate) fn new_item(
         &self,
         now: Timestamp,
@@ -179,6 +182,7 @@ impl SessionStore {
             (CREATE_DATE.to_owned(), text(now)),
             (EXPIRES.to_owned(), text(expires)),
             (FLAGS.to_owned(), number(u8::from(uninitialized))),
+            (LOCK_GENERATION.to_owned(), number(now.as_millis())),
             (VER.to_owned(), text(1)),
         ]);
         if let Some(ttl) = &self.settings.ttl {

@@ -171,16 +171,19 @@ impl SessionStore {
         lifetime: Lifetime,
         when: Moment,
     ) -> Result<Outcome, Error> {
-        let mut condition = condition::ABSENT.to_owned();
-        if only == Only::Unlocked {
-            let over = [condition::LIVE, condition::UNLOCKED, condition::NOT_STORED].join(" AND ");
-            condition = format!("{condition} OR ({})", lifetime.and(&over));
-        }
+        let over = [condition::LIVE, condition::UNLOCKED, condition::NOT_STORED].join(" AND ");
+        let condition = match (only, lifetime) {
+            (Only::New, _) => condition::ABSENT.to_owned(),
+            // A session that is gone by now leaves its timeout to none.
+            (_, Lifetime::Own(_)) => lifetime.and(&over),
+            _ => format!("{} OR ({})", condition::ABSENT, lifetime.and(&over)),
+        };
         let expires = when.now + lifetime.timeout().duration();
         let mut item = self.new_item(when.now, expires, lifetime.kept(), false);
         item.insert(STORED_BY.to_owned(), text(key));
         item.extend(items.map(|items| (SESSION_ITEMS.to_owned(), items.clone())));
-        self.put(id, item, &condition, &Values::at(when.now).key(&key)).await
+        let values = self.expires_values(Values::at(when.now), expires, lifetime.kept()).key(&key);
+        self.put(id, item, &condition, &values).await
     }
 
     /// What every store into an existing item sets, but for the session's items.
@@ -214,7 +217,13 @@ impl SessionStore {
         only: Only,
         when: Moment,
     ) -> Result<Because, Error> {
-        let item = self.live(image, when)?;
+        let item = match self.live(image, when) {
+            // It went while this write brought its timeout.
+            Err(Error::NotFound) if only == Only::Unlocked => {
+                return Ok(Because::OwnTimeout(None));
+            }
+            item => item?,
+        };
         if item.is_stored_by(&key)? {
             return Ok(Because::AlreadyDone(item));
         }

@@ -1,15 +1,72 @@
 //! Sweep: delete what has expired.
+//!
+//! A pass goes over the whole table, in segments that are read at once and a page at a time. What is
+//! deleted is decided by the condition of each delete, not by what the scan saw. A run ends when its
+//! time is over, and the next one carries on where it was: a pass may take many runs.
+
+mod budget;
+mod find;
+mod position;
+mod progress;
+mod run;
+mod segment;
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
+use aws_sdk_dynamodb::types::ReturnValue;
 
-use crate::item::{Item, number, text};
+pub use progress::{Pass, Sweep, SweepProgress};
+
+use crate::item::text;
 use crate::write::{Outcome, Values};
 use crate::{Error, SessionId, SessionStore, Timestamp, condition};
 
 /// A lock younger than this may belong to a request that is still at work and will store.
 const SPARED_LOCK_AGE: Duration = Duration::from_secs(60 * 60);
+
+/// How a sweep goes about it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sweeping {
+    /// Parts of the table that are read at once, 1 to [`Sweeping::MAX_SEGMENTS`]. A pass keeps the
+    /// number that it began with.
+    pub segments: u32,
+    /// Read capacity units that it may spend in a second; none for as many as there are.
+    pub read_units: Option<f64>,
+    /// Write capacity units that it may spend in a second; none for as many as there are.
+    pub write_units: Option<f64>,
+    /// How long after its time DynamoDB's TTL may be with deleting a session, before the sweep does
+    /// it. A delete costs what the item weighs, and TTL's costs nothing. Zero leaves nothing to TTL.
+    pub leave_to_ttl: Duration,
+    /// Ghosts are deleted once they have been seen as such for so long; none counts them only.
+    pub ghosts_after: Option<Duration>,
+    /// Only looks: writes nothing, and neither follows nor moves the position of the pass.
+    pub dry_run: bool,
+    /// When it stops; none for when it is through.
+    pub time_limit: Option<Duration>,
+}
+
+impl Sweeping {
+    /// More than this read no faster than one function can take in.
+    pub const MAX_SEGMENTS: u32 = 64;
+
+    /// DynamoDB says "within a few days"; two is what it said for years.
+    /// Source: the DynamoDB developer guide, "Using time to live (TTL)".
+    pub const USUAL_TTL_DELAY: Duration = Duration::from_secs(48 * 60 * 60);
+}
+
+impl Default for Sweeping {
+    fn default() -> Self {
+        Self {
+            segments: 1,
+            read_units: None,
+            write_units: None,
+            leave_to_ttl: Self::USUAL_TTL_DELAY,
+            ghosts_after: None,
+            dry_run: false,
+            time_limit: None,
+        }
+    }
+}
 
 /// What became of an item that a scan found expired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,76 +76,25 @@ pub enum Expired {
     /// It was gone already.
     Gone,
     /// It lives, or somebody holds it: it was renewed or locked since the scan.
-    Spared,
-}
-
-/// What a sweep did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Sweep {
-    /// Items that the scan looked at.
-    pub scanned: u64,
-    /// Of those, the expired ones that nobody held within the hour.
-    pub expired: u64,
-    /// Of those, the ones that this sweep deleted.
-    pub deleted: u64,
-    /// Of the expired, those that were renewed or locked before they could be deleted.
-    pub spared: u64,
-    /// Living sessions that DynamoDB's TTL is about to delete, because somebody with another TTL
-    /// setting renewed them.
-    pub endangered: u64,
-    /// Pages of the scan.
-    pub pages: u64,
+    Renewed,
 }
 
 impl SessionStore {
-    /// Deletes every session that has expired by `now`, each only if it still has.
+    /// Deletes every session that has expired by `now`, each only if it still has, and says what it
+    /// did; `progress` says so while it goes on, and stops it.
     ///
     /// # Errors
     ///
-    /// None but failures. What was deleted until then stays deleted.
-    pub async fn sweep(&self, now: Timestamp) -> Result<Sweep, Error> {
-        let values = sweep_values(now);
-        let filter = match self.settings.ttl {
-            Some(_) => format!("{} OR {}", condition::SWEEPABLE, condition::ENDANGERED),
-            None => condition::SWEEPABLE.to_owned(),
-        };
-        let projection = "#Key, #Expires";
-        let expression = format!("{filter} {projection}");
-        let mut pages = self
-            .client
-            .scan()
-            .table_name(&self.settings.table)
-            .filter_expression(filter)
-            .projection_expression(projection)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .set_expression_attribute_names(Some(self.names(&expression)))
-            .set_expression_attribute_values(Some(values.used_in(&expression)))
-            .into_paginator()
-            .send();
-        let mut sweep = Sweep::default();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| self.failed("Scan", error))?;
-            self.purse.read(page.consumed_capacity());
-            sweep.pages += 1;
-            sweep.scanned += u64::try_from(page.scanned_count).unwrap_or(0);
-            for mut item in page.items.unwrap_or_default() {
-                // The table has its key as text, or it would not have been taken for one of sessions.
-                let Some(AttributeValue::S(key)) = item.remove(&self.settings.hash_key) else {
-                    continue;
-                };
-                if Item(item).expires()? > now {
-                    sweep.endangered += 1;
-                    continue;
-                }
-                sweep.expired += 1;
-                match self.expire(&SessionId::from_key(key), now).await? {
-                    Expired::Deleted => sweep.deleted += 1,
-                    Expired::Spared => sweep.spared += 1,
-                    Expired::Gone => {}
-                }
-            }
-        }
-        Ok(sweep)
+    /// None but failures. What was deleted until then stays deleted, and the next sweep carries on
+    /// from there; `progress` has what was done.
+    pub async fn sweep(
+        &self,
+        sweeping: &Sweeping,
+        progress: &SweepProgress,
+        now: Timestamp,
+    ) -> Result<Sweep, Error> {
+        run::run(self, sweeping, progress, now).await?;
+        Ok(progress.so_far())
     }
 
     /// Deletes one session, if it has expired by `now` and nobody took a lock within the hour.
@@ -97,16 +103,31 @@ impl SessionStore {
     ///
     /// None but failures.
     pub async fn expire(&self, id: &SessionId, now: Timestamp) -> Result<Expired, Error> {
-        match self.delete(id, condition::SWEEPABLE, &sweep_values(now)).await? {
+        let values = Values::at(now).with(":spared", text(now - SPARED_LOCK_AGE));
+        match self.delete(id, condition::SWEEPABLE, &values).await? {
             Outcome::Done(_) => Ok(Expired::Deleted),
             Outcome::Refused(None) => Ok(Expired::Gone),
-            Outcome::Refused(Some(_)) => Ok(Expired::Spared),
+            Outcome::Refused(Some(_)) => Ok(Expired::Renewed),
         }
     }
-}
 
-fn sweep_values(now: Timestamp) -> Values {
-    Values::at(now)
-        .with(":spared", text(now - SPARED_LOCK_AGE))
-        .with(":epoch", number(now.as_epoch_seconds()))
+    /// Notes on a ghost that it is one at `now`, unless that stands there already.
+    ///
+    /// A ghost has no date of its own, so this is where its grace begins.
+    pub(crate) async fn mark_ghost(&self, id: &SessionId, now: Timestamp) -> Result<(), Error> {
+        let condition = format!("{} AND attribute_not_exists(#GhostSince)", condition::GHOST);
+        let update = "SET #GhostSince = :now";
+        self.update(id, update, &condition, &Values::at(now), ReturnValue::None).await.map(drop)
+    }
+
+    /// Deletes a ghost that was one already at `since`; says whether it did.
+    pub(crate) async fn delete_ghost(
+        &self,
+        id: &SessionId,
+        since: Timestamp,
+    ) -> Result<bool, Error> {
+        let condition = format!("{} AND #GhostSince <= :now", condition::GHOST);
+        let outcome = self.delete(id, &condition, &Values::at(since)).await?;
+        Ok(matches!(outcome, Outcome::Done(_)))
+    }
 }

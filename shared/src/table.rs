@@ -58,6 +58,19 @@ pub async fn describe(client: &Client, table: &str) -> Result<String, TableError
     }
 }
 
+/// How many items DynamoDB says the table has; it counts every six hours or so.
+///
+/// # Errors
+///
+/// [`TableError::Failed`].
+pub async fn item_count(client: &Client, table: &str) -> Result<u64, TableError> {
+    let answer = client.describe_table().table_name(table).send().await;
+    let output = answer
+        .map_err(|error| TableError::Failed { table: table.to_owned(), source: Box::new(error) })?;
+    let items = output.table.and_then(|table| table.item_count).unwrap_or(0);
+    Ok(u64::try_from(items).unwrap_or(0))
+}
+
 /// The hash key's name, or why the table cannot hold sessions. AWS's provider asks for the same.
 fn hash_key(table: &TableDescription) -> Result<String, &'static str> {
     if table.key_schema().iter().any(|key| *key.key_type() == KeyType::Range) {

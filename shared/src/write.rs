@@ -11,9 +11,14 @@ use aws_sdk_dynamodb::types::{
     AttributeValue, ReturnConsumedCapacity, ReturnValue, ReturnValuesOnConditionCheckFailure,
 };
 
-use crate::error::ItemTooLarge;
-use crate::item::{Item, number, text};
+use crate::error::{ItemTooLarge, Throttled};
+use crate::item::{Item, LAST_GENERATION, number, text};
 use crate::{Error, LockId, RequestKey, SessionId, SessionStore, Timestamp};
+
+/// The codes by which DynamoDB says that it was too much: for the table or a part of it, or for the
+/// account. Source: the DynamoDB developer guide, "Error handling with DynamoDB".
+const THROTTLES: [&str; 3] =
+    ["ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded"];
 
 /// What DynamoDB made of a conditional write.
 #[derive(Debug)]
@@ -35,7 +40,7 @@ impl Values {
             (":locked", number(1)),
             (":zero", number(0)),
             (":one", number(1)),
-            (":number", text("N")),
+            (":last", number(LAST_GENERATION)),
             (":clock", number(now.as_millis())),
         ]))
     }
@@ -233,6 +238,9 @@ impl SessionStore {
         if too_large {
             let source = Box::new(ItemTooLarge(Box::new(error)));
             return Error::DynamoDb { operation, source };
+        }
+        if error.code().is_some_and(|code| THROTTLES.contains(&code)) {
+            return Error::DynamoDb { operation, source: Box::new(Throttled(Box::new(error))) };
         }
         Error::DynamoDb { operation, source: Box::new(error) }
     }

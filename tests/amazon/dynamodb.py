@@ -55,10 +55,27 @@ def local():
         process.wait()
 
 
+def permitted(statements, action, arn, request):
+    """Whether a role with the statements may. moto does not know LeadingKeys, so it is decided here."""
+    key = [value["S"] for value in request.get("Key", {}).values()]
+
+    def applies(statement):
+        condition = statement.get("Condition", {}).get("ForAllValues:StringEquals", {})
+        keys = condition.get("dynamodb:LeadingKeys")
+        return keys is None or set(key) <= set(keys)
+
+    kept = [
+        {name: value for name, value in statement.items() if name != "Condition"}
+        for statement in statements
+        if applies(statement)
+    ]
+    policy = IAMPolicy(json.dumps({"Version": "2012-10-17", "Statement": kept}))
+    return policy.is_action_permitted(action, arn) == PermissionResult.PERMITTED
+
+
 @contextlib.contextmanager
 def guarded(upstream, statements):
     """Passes on what the statements allow, and refuses the rest as DynamoDB does."""
-    policy = IAMPolicy(json.dumps({"Version": "2012-10-17", "Statement": statements}))
     seen = []
 
     class Guard(http.server.BaseHTTPRequestHandler):
@@ -67,10 +84,11 @@ def guarded(upstream, statements):
         def do_POST(self):
             body = self.rfile.read(int(self.headers["Content-Length"]))
             action = "dynamodb:" + self.headers["X-Amz-Target"].rsplit(".", 1)[-1]
-            table = json.loads(body).get("TableName", "")
+            request = json.loads(body)
+            table = request.get("TableName", "")
             arn = f"arn:aws:dynamodb:{stack.REGION}:{stack.ACCOUNT}:table/{table}"
             seen.append(action)
-            if policy.is_action_permitted(action, arn) == PermissionResult.PERMITTED:
+            if permitted(statements, action, arn, request):
                 connection = http.client.HTTPConnection("127.0.0.1", upstream)
                 connection.request("POST", "/", body, dict(self.headers))
                 answer = connection.getresponse()

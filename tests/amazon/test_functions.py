@@ -65,8 +65,8 @@ def statements(operation):
 
 
 @contextlib.contextmanager
-def running(operation, upstream, role=None):
-    """The function, and what it logs."""
+def running(operation, upstream, role=None, variables=None):
+    """The function, and what it logs; under another operation's role, or with other variables."""
     properties = stack.resolved()[f"{operation.capitalize()}Function"]["Properties"]
     with dynamodb.guarded(upstream, statements(role or operation)) as (port, seen):
         environment = properties["Environment"]["Variables"] | {
@@ -82,7 +82,7 @@ def running(operation, upstream, role=None):
             # Where DynamoDB is, in the SDK's own words.
             "AWS_ENDPOINT_URL_DYNAMODB": f"http://127.0.0.1:{port}",
             "PATH": os.environ["PATH"],
-        }
+        } | (variables or {})
         invoke, runtime = dynamodb.free_port(), dynamodb.free_port()
         process = subprocess.Popen(
             [
@@ -183,8 +183,23 @@ def test_the_sweep_answers_its_event_under_its_own_role(table, upstream):
     with running("sweep", upstream) as function:
         report = function.send("sweep")
 
-    assert report == {"scanned": 2, "expired": 1, "deleted": 1, "spared": 0, "endangered": 0, "pages": 1}
+    assert (report["scanned"], report["expired"], report["deleted"]) == (2, 1, 1), report
+    assert report["complete"] and report["segments"] == 4 and report["pass_ended"], report
     assert "Item" not in table.get_item(TableName=TABLE, Key={"SessionId": {"S": "gone"}})
+
+
+def test_the_sweep_may_not_write_to_a_session(table, upstream):
+    """It asks to mark a ghost, which its role has no permission for unless ghosts are deleted."""
+    table.put_item(TableName=TABLE, Item={"SessionId": {"S": "ghost"}, "Flags": {"N": "0"}})
+    variables = {"SWEEP_GHOSTS_AFTER_HOURS": "24"}
+    with running("sweep", upstream, variables=variables) as function:
+        answer = function.send("sweep")
+
+    assert "AccessDenied" in answer["errorMessage"], answer
+    assert set(table.get_item(TableName=TABLE, Key={"SessionId": {"S": "ghost"}})["Item"]) == {
+        "SessionId",
+        "Flags",
+    }
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ ACTIONS = {
     "Release": {"UpdateItem"},
     "Touch": {"GetItem", "UpdateItem"},
     "Remove": {"DeleteItem"},
-    "Sweep": {"Scan", "DeleteItem"},
+    "Sweep": {"Scan", "DeleteItem", "UpdateItem"},
 }
 TABLE = "ASP.NET_SessionState"
 
@@ -226,8 +226,29 @@ def test_the_sweep_is_scheduled_with_retries_and_a_dead_letter_queue(aws):
     assert "SweepFunctionScheduleRole" in stack.create()
 
 
+def test_the_sweep_writes_its_position_and_where_it_deletes_ghosts_marks_them(aws):
+    code = (stack.ROOT / "shared/src/sweep/position.rs").read_text()
+    [position] = re.findall(r'const KEY: &str =\s*"(\w+)"', code)
+
+    def updates(**parameters):
+        policies = stack.resolved(**parameters)["SweepFunctionRole"]["Properties"]["Policies"]
+        found = [s for policy in policies for s in policy["PolicyDocument"]["Statement"]]
+        return [s for s in found if s["Action"] == "dynamodb:UpdateItem"]
+
+    [restricted] = updates()
+    assert restricted["Condition"] == {
+        "ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [position]}
+    }
+    assert [s.get("Condition") for s in updates(SweepGhostsAfterHours="24")] == [
+        restricted["Condition"],
+        None,
+    ]
+
+
 def test_the_variables_of_the_template_are_those_of_the_settings():
-    variables = set(stack.source()["Globals"]["Function"]["Environment"]["Variables"])
+    source = stack.source()
+    sweep = source["Resources"]["SweepFunction"]["Properties"]["Environment"]["Variables"]
+    variables = set(source["Globals"]["Function"]["Environment"]["Variables"]) | set(sweep)
     logging = {"AWS_LAMBDA_LOG_LEVEL", "AWS_LAMBDA_LOG_FORMAT"}
     table = re.compile(r"^(?://! )?\| `([A-Z_]+)` \|", re.MULTILINE)
 

@@ -23,9 +23,8 @@ const REQUESTS: usize = 100;
 
 async fn service(metrics: Option<Arc<Metrics>>) -> Service {
     let table = Table::new().await;
-    let sessions = table.sessions.clone();
-    let max_wait = functions::DEFAULT_MAX_WAIT;
-    let service = Service::of(table, App { sessions, allow_dashes: false, max_wait, metrics });
+    let app = App { metrics, ..App::over(table.sessions.clone()) };
+    let service = Service::of(table, app);
     service.ask("PUT", &[], &[7; 1000]).await;
     service
 }

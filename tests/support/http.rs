@@ -2,8 +2,10 @@
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{HeaderMap, Request};
-use functions::App;
+use axum::http::{HeaderMap, HeaderName, Request};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use functions::{App, Operation};
 use http_body_util::BodyExt;
 use local::iam::Signer;
 use serde_json::Value;
@@ -14,6 +16,7 @@ use super::Table;
 /// The service over a table of its own.
 pub(crate) struct Service {
     pub(crate) table: Table,
+    app: App,
     router: Router,
 }
 
@@ -31,29 +34,19 @@ impl Service {
     }
 
     pub(crate) fn over(table: Table, allow_dashes: bool) -> Self {
-        let app = App {
-            sessions: table.sessions.clone(),
-            allow_dashes,
-            max_wait: functions::DEFAULT_MAX_WAIT,
-            metrics: None,
-        };
+        let app = App { allow_dashes, ..App::over(table.sessions.clone()) };
         Self::of(table, app)
     }
 
     pub(crate) fn of(table: Table, app: App) -> Self {
-        Self { table, router: local::gateway::router(app, None) }
+        Self { table, router: local::gateway::router(app.clone(), None), app }
     }
 
     /// Which asks for signatures.
     pub(crate) async fn signed_by(signer: Signer) -> Self {
         let table = Table::new().await;
-        let app = App {
-            sessions: table.sessions.clone(),
-            allow_dashes: false,
-            max_wait: functions::DEFAULT_MAX_WAIT,
-            metrics: None,
-        };
-        Self { table, router: local::gateway::router(app, Some(signer)) }
+        let app = App::over(table.sessions.clone());
+        Self { table, router: local::gateway::router(app.clone(), Some(signer)), app }
     }
 
     /// A request for the session `s1` of no application: `"POST /lock"`, headers, body.
@@ -79,6 +72,22 @@ impl Service {
         let (parts, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
         let body = body.collect().await.unwrap().to_bytes().to_vec();
         Answer { status: parts.status.as_u16(), headers: parts.headers, body }
+    }
+
+    /// What a function makes of these bytes as an event; none if they are no event.
+    pub(crate) async fn invoke(&self, operation: Operation, event: &[u8]) -> Option<Answer> {
+        let answer = local::gateway::invoke(&self.app, operation, event).await?;
+        let body = answer["body"].as_str().unwrap_or_default();
+        let body = match answer["isBase64Encoded"] == true {
+            true => BASE64.decode(body).unwrap(),
+            false => body.into(),
+        };
+        let headers = answer["headers"].as_object().unwrap().iter().map(|(name, value)| {
+            let name: HeaderName = name.parse().unwrap();
+            (name, value.as_str().unwrap().parse().unwrap())
+        });
+        let status = answer["statusCode"].as_u64().unwrap().try_into().unwrap();
+        Some(Answer { status, headers: headers.collect(), body })
     }
 
     /// Locks, and says under which id.

@@ -5,10 +5,14 @@
 //!
 //! Time is `at(seconds)`, counted from an instant of 2026; nothing sleeps.
 
+pub(crate) mod contract;
+pub(crate) mod history;
 pub(crate) mod http;
 pub(crate) mod log;
 pub(crate) mod old;
+pub(crate) mod operation;
 pub(crate) mod proxy;
+pub(crate) mod recorded;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -19,8 +23,8 @@ use local::embedded::Embedded;
 use local::table::{NewTable, find_or_make};
 use serde_json::{Map, Value, json};
 use session_store::{
-    LockId, Locking, Moment, RequestKey, SessionId, SessionStore, SessionTimeout, Settings,
-    Timestamp, Ttl, client,
+    Error, LockId, Locking, Moment, RequestKey, SessionId, SessionStore, SessionTimeout, Settings,
+    Sweep, SweepProgress, Sweeping, Timestamp, Ttl, client,
 };
 use tokio::net::TcpListener;
 
@@ -71,7 +75,7 @@ pub(crate) struct Table {
     pub(crate) proxy: Proxy,
     /// Past the proxy.
     pub(crate) client: Client,
-    _dynamodb: DynamoDb,
+    dynamodb: DynamoDb,
 }
 
 impl Table {
@@ -96,7 +100,7 @@ impl Table {
         let session_timeout = SessionTimeout::default();
         let settings = Settings { table: name, hash_key, ttl, session_timeout };
         let sessions = SessionStore::new(client::at(&proxy.url), settings);
-        Self { sessions, proxy, client, _dynamodb: dynamodb }
+        Self { sessions, proxy, client, dynamodb }
     }
 
     /// The same table for a farm whose setting is another.
@@ -109,6 +113,11 @@ impl Table {
 
     pub(crate) fn name(&self) -> &str {
         &self.sessions.settings().table
+    }
+
+    /// Another way to the same DynamoDB.
+    pub(crate) async fn another_proxy(&self) -> Proxy {
+        Proxy::start(&self.dynamodb.url).await
     }
 
     /// The item of [`id`] as DynamoDB's JSON; `Null` if there is none.
@@ -128,6 +137,12 @@ impl Table {
         self.client.put_item().table_name(self.name()).set_item(Some(item)).send().await.unwrap();
     }
 
+    /// Deletes the item of [`id`] as if somebody else had.
+    pub(crate) async fn delete(&self) {
+        let request = self.client.delete_item().table_name(self.name());
+        request.key("SessionId", AttributeValue::S("s1".to_owned())).send().await.unwrap();
+    }
+
     /// Puts the item of [`id`] back, changed.
     pub(crate) async fn change(&self, change: impl FnOnce(&mut Map<String, Value>)) {
         let mut item = self.item().await;
@@ -142,6 +157,15 @@ impl Table {
     /// A lock that is had, for tests about something else.
     pub(crate) async fn lock(&self, key: RequestKey, when: Moment) -> LockId {
         self.sessions.lock(&id(), Locking::by(key), when).await.unwrap().lock.unwrap().id
+    }
+
+    /// A sweep that is asked for nothing.
+    pub(crate) async fn sweep(&self, when: Moment) -> Sweep {
+        self.sweep_as(&Sweeping::default(), when).await.unwrap()
+    }
+
+    pub(crate) async fn sweep_as(&self, how: &Sweeping, when: Moment) -> Result<Sweep, Error> {
+        self.sessions.sweep(how, &SweepProgress::default(), when.now).await
     }
 
     /// What a lock would read, without taking it.

@@ -12,8 +12,9 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpListener;
+use tokio::sync::{Notify, Semaphore};
 
-type Http = Client<HttpConnector, Full<Bytes>>;
+pub(crate) type Http = Client<HttpConnector, Full<Bytes>>;
 
 /// What becomes of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +23,10 @@ pub(crate) enum Fault {
     LoseRequest,
     /// DynamoDB does it, and nobody hears of it.
     LoseAnswer,
+    /// DynamoDB says that it is too much.
+    Throttle,
+    /// It stays on its way until [`Proxy::let_go`].
+    Hold,
 }
 
 /// A call as it was sent.
@@ -29,7 +34,7 @@ pub(crate) enum Fault {
 pub(crate) struct Call {
     /// DynamoDB's name of it.
     pub(crate) api: String,
-    parts: hyper::http::request::Parts,
+    pub(crate) parts: hyper::http::request::Parts,
     body: Bytes,
 }
 
@@ -39,6 +44,10 @@ struct State {
     faults: Vec<(&'static str, Fault)>,
     /// How many calls still pass, if not all do.
     passing: Option<u32>,
+    /// What the call waits for that met [`Fault::Hold`].
+    held: Arc<Notify>,
+    /// What all calls wait at, if they are held.
+    gate: Option<Arc<Semaphore>>,
 }
 
 pub(crate) struct Proxy {
@@ -52,7 +61,7 @@ impl Proxy {
     pub(crate) async fn start(upstream: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let http = Client::builder(TokioExecutor::new()).build_http();
+        let http = http();
         let state = Arc::new(Mutex::new(State::default()));
         let proxy = Self { url, upstream: upstream.to_owned(), http, state };
         tokio::spawn(proxy.clone_parts().serve(listener));
@@ -72,9 +81,30 @@ impl Proxy {
         self.state.lock().unwrap().faults.push((api, fault));
     }
 
+    /// The call that is held, or the next that will be, goes its way.
+    pub(crate) fn let_go(&self) {
+        self.state.lock().unwrap().held.notify_one();
+    }
+
     /// So many calls pass from here on, and no more.
     pub(crate) fn pass(&self, calls: u32) {
         self.state.lock().unwrap().passing = Some(calls);
+    }
+
+    /// From here on every call waits until it is let through.
+    pub(crate) fn hold(&self) {
+        self.state.lock().unwrap().gate = Some(Arc::new(Semaphore::new(0)));
+    }
+
+    /// Lets the next call through that is held, or will be.
+    pub(crate) fn let_through(&self) {
+        self.state.lock().unwrap().gate.as_ref().unwrap().add_permits(1);
+    }
+
+    /// Lets all calls through.
+    pub(crate) fn open(&self) {
+        let gate = self.state.lock().unwrap().gate.take();
+        gate.unwrap().add_permits(Semaphore::MAX_PERMITS / 2);
     }
 
     /// Until so many calls were made since they were last taken. A waiter that makes fewer has not
@@ -85,6 +115,11 @@ impl Proxy {
             assert!(std::time::Instant::now() < patience, "{calls} calls were not made");
             tokio::task::yield_now().await;
         }
+    }
+
+    /// How many calls were made since they were last taken.
+    pub(crate) fn count(&self) -> usize {
+        self.state.lock().unwrap().calls.len()
     }
 
     /// The calls since this was last asked.
@@ -126,12 +161,8 @@ impl Server {
     }
 
     async fn pass(&self, request: Request<Incoming>) -> io::Result<Response<Full<Bytes>>> {
-        let (parts, body) = request.into_parts();
-        let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
-        let target = parts.headers["x-amz-target"].to_str().unwrap();
-        let api = target.rsplit('.').next().unwrap().to_owned();
-        let call = Call { api, parts, body };
-        let fault = {
+        let call = Call::read(request).await?;
+        let (fault, gate) = {
             let mut state = self.state.lock().unwrap();
             state.calls.push(call.clone());
             match &mut state.passing {
@@ -140,10 +171,19 @@ impl Server {
                 None => {}
             }
             let next = state.faults.iter().position(|(api, _)| *api == call.api);
-            next.map(|next| state.faults.remove(next).1)
+            (next.map(|next| state.faults.remove(next).1), state.gate.clone())
         };
-        if fault == Some(Fault::LoseRequest) {
-            return Err(io::ErrorKind::ConnectionReset.into());
+        if let Some(gate) = gate {
+            gate.acquire().await.map_err(io::Error::other)?.forget();
+        }
+        match fault {
+            Some(Fault::LoseRequest) => return Err(io::ErrorKind::ConnectionReset.into()),
+            Some(Fault::Throttle) => return Ok(throttled()),
+            Some(Fault::Hold) => {
+                let held = Arc::clone(&self.state.lock().unwrap().held);
+                held.notified().await;
+            }
+            Some(Fault::LoseAnswer) | None => {}
         }
         let answer = forward(&self.http, &self.upstream, call).await?;
         if fault == Some(Fault::LoseAnswer) {
@@ -153,7 +193,24 @@ impl Server {
     }
 }
 
-async fn forward(http: &Http, upstream: &str, call: Call) -> io::Result<Response<Full<Bytes>>> {
+fn throttled() -> Response<Full<Bytes>> {
+    let code = "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException";
+    let body = serde_json::json!({ "__type": code, "message": "too much" }).to_string();
+    let mut answer = Response::new(Full::new(body.into()));
+    *answer.status_mut() = hyper::StatusCode::BAD_REQUEST;
+    answer
+}
+
+pub(crate) fn http() -> Http {
+    Client::builder(TokioExecutor::new()).build_http()
+}
+
+/// Lets DynamoDB do a call.
+pub(crate) async fn forward(
+    http: &Http,
+    upstream: &str,
+    call: Call,
+) -> io::Result<Response<Full<Bytes>>> {
     let Call { mut parts, body, .. } = call;
     parts.uri = upstream.parse().unwrap();
     let request = Request::from_parts(parts, Full::new(body));
@@ -164,6 +221,14 @@ async fn forward(http: &Http, upstream: &str, call: Call) -> io::Result<Response
 }
 
 impl Call {
+    pub(crate) async fn read(request: Request<Incoming>) -> io::Result<Self> {
+        let (parts, body) = request.into_parts();
+        let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+        let target = parts.headers["x-amz-target"].to_str().unwrap();
+        let api = target.rsplit('.').next().unwrap().to_owned();
+        Ok(Self { api, parts, body })
+    }
+
     /// The request as DynamoDB's JSON.
     pub(crate) fn request(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body).unwrap()

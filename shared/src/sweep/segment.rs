@@ -1,0 +1,197 @@
+//! One segment of the table: a page, its deletes, its position, the next page.
+
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
+use futures_util::StreamExt;
+use futures_util::stream;
+
+use super::Expired;
+use super::find::Find;
+use super::position::{KEY, Position};
+use super::run::Run;
+use crate::item::{Item, number, text};
+use crate::spent::units;
+use crate::write::Values;
+use crate::{Error, SessionId, SessionStore, Timestamp, condition};
+
+/// Deletes of a page that are under way at once.
+const DELETES_AT_ONCE: usize = 32;
+
+/// The position is kept after so many read units: after each of DynamoDB's own pages, which end at
+/// 1 MB and 128 units, and after a few of the smaller ones that a budget makes.
+const KEPT_AFTER_UNITS: f64 = 64.0;
+
+/// Items of a page at the most: a megabyte of tiny ones would take many times that here.
+const ITEMS_OF_A_PAGE: i32 = 500;
+
+/// A page of the scan.
+struct Page {
+    /// Those of its items that somebody has to look at.
+    items: Vec<Item>,
+    scanned: i32,
+    /// The key of the last item, unless the segment is through.
+    last: Option<String>,
+    units: f64,
+}
+
+/// Sweeps a segment from its position on; says whether it came to its end.
+pub(super) async fn sweep(
+    run: &Run<'_>,
+    segment: u32,
+    segments: u32,
+    pass: Timestamp,
+    position: &Position,
+) -> Result<bool, Error> {
+    let mut position = position.clone();
+    // Read units since the position was kept.
+    let mut units = 0.0;
+    while position != Position::End {
+        let items = run.reads.items().unwrap_or(ITEMS_OF_A_PAGE).min(ITEMS_OF_A_PAGE);
+        let scan = |sessions: SessionStore| {
+            let position = position.clone();
+            async move { page(run, &sessions, (segment, segments), &position, items).await }
+        };
+        let scanned = run.call(&run.reads, items, &scan, |page| page.scanned);
+        let done = match scanned.await? {
+            None => None,
+            Some(page) => work_off(run, page).await?,
+        };
+        let Some((last, page_units)) = done else {
+            run.keep(pass, segment, &position).await?;
+            return Ok(false);
+        };
+        position = last.map_or(Position::End, Position::After);
+        units += page_units;
+        if position == Position::End || units >= KEPT_AFTER_UNITS {
+            units = 0.0;
+            if !run.keep(pass, segment, &position).await? {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
+}
+
+/// Reads a page. Eventually consistent, at half the price: what it is wrong about, the conditions of
+/// the deletes are not.
+async fn page(
+    run: &Run<'_>,
+    sessions: &SessionStore,
+    (segment, segments): (u32, u32),
+    position: &Position,
+    items: i32,
+) -> Result<Page, Error> {
+    let settings = sessions.settings();
+    let mut filter = condition::EXPIRED_OR_NONE.to_owned();
+    let mut projection =
+        "#Key, #Expires, #Locked, #LockDate, #CreateDate, #LockId, #GhostSince".to_owned();
+    if settings.ttl.is_some() {
+        filter = format!("{filter} OR {}", condition::ENDANGERED);
+        projection.push_str(", #Ttl");
+    }
+    let values = Values::at(run.now)
+        .with(":epoch", number(run.now.as_epoch_seconds()))
+        .with(":text", text("S"));
+    let expressions = format!("{filter} {projection}");
+    let mut request = sessions
+        .client
+        .scan()
+        .table_name(&settings.table)
+        .filter_expression(filter)
+        .projection_expression(projection)
+        .limit(items)
+        .return_consumed_capacity(ReturnConsumedCapacity::Total)
+        .set_expression_attribute_names(Some(sessions.names(&expressions)))
+        .set_expression_attribute_values(Some(values.used_in(&expressions)));
+    if segments > 1 {
+        let (segment, segments) = (i32::try_from(segment), i32::try_from(segments));
+        request = request.set_segment(segment.ok()).set_total_segments(segments.ok());
+    }
+    if let Position::After(key) = position {
+        request = request.set_exclusive_start_key(Some(sessions.start_key(key)));
+    }
+    let output = request.send().await.map_err(|error| sessions.failed("Scan", error))?;
+    sessions.purse.read(output.consumed_capacity());
+    let last = output.last_evaluated_key.as_ref();
+    let last = last.and_then(|key| key.get(&settings.hash_key)?.as_s().ok()).cloned();
+    Ok(Page {
+        units: units(output.consumed_capacity()),
+        scanned: output.scanned_count,
+        last,
+        items: output.items.unwrap_or_default().into_iter().map(Item).collect(),
+    })
+}
+
+/// Does what is to be done about the items of a page, and says where it ended and what it cost; none
+/// when the sweep was over first.
+async fn work_off(run: &Run<'_>, page: Page) -> Result<Option<(Option<String>, f64)>, Error> {
+    run.progress.note(|sweep| {
+        sweep.pages += 1;
+        sweep.scanned += u64::try_from(page.scanned).unwrap_or(0);
+    });
+    let work = page.items.into_iter().map(|item| one(run, item));
+    let mut work = stream::iter(work).buffer_unordered(DELETES_AT_ONCE);
+    let mut done = true;
+    while let Some(ended) = work.next().await {
+        done &= ended?;
+    }
+    Ok(done.then_some((page.last, page.units)))
+}
+
+/// Does what is to be done about an item; says whether it was done.
+async fn one(run: &Run<'_>, mut item: Item) -> Result<bool, Error> {
+    let settings = run.sessions.settings();
+    let find = Find::of(&item, settings, run.sweeping, run.now);
+    // The table has its key as text, or it would not have been taken for one of sessions.
+    let Some(AttributeValue::S(key)) = item.0.remove(&settings.hash_key) else { return Ok(true) };
+    if key == KEY {
+        run.progress.note(|sweep| sweep.scanned -= 1);
+        return Ok(true);
+    }
+    run.progress.note(|sweep| {
+        let expired = matches!(find, Find::Expired | Find::Locked | Find::LeftToTtl);
+        sweep.expired += u64::from(expired);
+        match find {
+            Find::Expired => {}
+            Find::Locked => sweep.locked += 1,
+            Find::LeftToTtl => sweep.left_to_ttl += 1,
+            Find::Ghost(_) => sweep.ghosts += 1,
+            Find::Endangered => sweep.endangered += 1,
+            Find::Unreadable => sweep.unreadable += 1,
+        }
+    });
+    let id = &SessionId::from_key(key);
+    match find {
+        _ if run.sweeping.dry_run => Ok(true),
+        Find::Expired => expire(run, id).await,
+        Find::Ghost(since) => ghost(run, id, since).await,
+        Find::Locked | Find::LeftToTtl | Find::Endangered | Find::Unreadable => Ok(true),
+    }
+}
+
+async fn expire(run: &Run<'_>, id: &SessionId) -> Result<bool, Error> {
+    let expired = run.write(|sessions| async move { sessions.expire(id, run.now).await });
+    let Some(expired) = expired.await? else { return Ok(false) };
+    run.progress.note(|sweep| match expired {
+        Expired::Deleted => sweep.deleted += 1,
+        Expired::Gone => sweep.gone += 1,
+        Expired::Renewed => sweep.renewed += 1,
+    });
+    Ok(true)
+}
+
+/// A ghost is marked when it is first seen, and deleted when it has been one for long enough.
+async fn ghost(run: &Run<'_>, id: &SessionId, since: Option<Timestamp>) -> Result<bool, Error> {
+    let Some(after) = run.sweeping.ghosts_after else { return Ok(true) };
+    let Some(since) = since else {
+        let marked = run.write(|sessions| async move { sessions.mark_ghost(id, run.now).await });
+        return Ok(marked.await?.is_some());
+    };
+    let known_by = run.now - after;
+    if since > known_by {
+        return Ok(true);
+    }
+    let deleted = run.write(|sessions| async move { sessions.delete_ghost(id, known_by).await });
+    let Some(deleted) = deleted.await? else { return Ok(false) };
+    run.progress.note(|sweep| sweep.ghosts_deleted += u64::from(deleted));
+    Ok(true)
+}

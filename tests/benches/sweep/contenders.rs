@@ -1,0 +1,113 @@
+//! Three ways to sweep a table: ours, the bare calls that it needs, and that of AWS's provider.
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, ComparisonOperator, Condition, DeleteRequest, ReturnConsumedCapacity,
+    WriteRequest,
+};
+use futures_util::{StreamExt, stream};
+use session_store::{SweepProgress, Sweeping};
+
+use super::site::{TABLE, now, sessions};
+
+/// What a sweep needed.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct Needed {
+    pub(crate) calls: u64,
+    pub(crate) read_units: f64,
+    pub(crate) write_units: f64,
+    pub(crate) deleted: u64,
+}
+
+pub(crate) async fn ours(url: &str) -> Needed {
+    let progress = SweepProgress::default();
+    // One segment: the embedded DynamoDB reads the whole table for each.
+    let sweep = sessions(url).sweep(&Sweeping::default(), &progress, now()).await.unwrap();
+    assert!(sweep.complete);
+    Needed {
+        calls: sweep.calls,
+        read_units: sweep.read_units,
+        write_units: sweep.write_units,
+        deleted: sweep.deleted,
+    }
+}
+
+/// A plain scan and plain deletes: without conditions, budget, position. With pages of so many items at
+/// the most, or as DynamoDB makes them, for which the embedded one reads the rest of the table.
+pub(crate) async fn bare(client: &Client, limit: Option<i32>) -> Needed {
+    let mut needed = Needed::default();
+    let mut pages = client
+        .scan()
+        .table_name(TABLE)
+        // The same items: the locked ones are spared.
+        .filter_expression("Expires <= :now AND Locked = :no")
+        .projection_expression("SessionId")
+        .set_limit(limit)
+        .expression_attribute_values(":now", AttributeValue::S(now().to_string()))
+        .expression_attribute_values(":no", AttributeValue::N("0".to_owned()))
+        .return_consumed_capacity(ReturnConsumedCapacity::Total)
+        .into_paginator()
+        .send();
+    while let Some(page) = pages.next().await {
+        let page = page.unwrap();
+        needed.calls += 1;
+        needed.read_units += page.consumed_capacity.unwrap().capacity_units.unwrap();
+        let deletes = page.items.unwrap().into_iter().map(|key| {
+            let delete = client.delete_item().table_name(TABLE).set_key(Some(key));
+            delete.return_consumed_capacity(ReturnConsumedCapacity::Total).send()
+        });
+        let mut deletes = stream::iter(deletes).buffer_unordered(32);
+        while let Some(deleted) = deletes.next().await {
+            needed.calls += 1;
+            needed.deleted += 1;
+            let capacity = deleted.unwrap().consumed_capacity.unwrap();
+            needed.write_units += capacity.capacity_units.unwrap();
+        }
+    }
+    needed
+}
+
+/// The calls of AWS's provider, as they were recorded: a page, its deletes in batches of 25 one after
+/// the other, the next page. It asks for no capacity figures; that is ours.
+pub(crate) async fn aws_provider(client: &Client) -> Needed {
+    let mut needed = Needed::default();
+    let mut start = None;
+    loop {
+        let condition = Condition::builder()
+            .comparison_operator(ComparisonOperator::Lt)
+            .attribute_value_list(AttributeValue::S(now().to_string()))
+            .build()
+            .unwrap();
+        let page = client
+            .scan()
+            .table_name(TABLE)
+            .attributes_to_get("SessionId")
+            .scan_filter("Expires", condition)
+            .limit(i32::MAX)
+            .set_exclusive_start_key(start)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await
+            .unwrap();
+        needed.calls += 1;
+        needed.read_units += page.consumed_capacity.unwrap().capacity_units.unwrap();
+        for keys in page.items.unwrap().chunks(25) {
+            let deletes = keys.iter().map(|key| {
+                let delete = DeleteRequest::builder().set_key(Some(key.clone())).build().unwrap();
+                WriteRequest::builder().delete_request(delete).build()
+            });
+            let batch = client.batch_write_item().request_items(TABLE, deletes.collect());
+            let batch = batch.return_consumed_capacity(ReturnConsumedCapacity::Total);
+            let batch = batch.send().await.unwrap();
+            needed.calls += 1;
+            needed.deleted += keys.len() as u64;
+            for capacity in batch.consumed_capacity.unwrap() {
+                needed.write_units += capacity.capacity_units.unwrap();
+            }
+        }
+        start = page.last_evaluated_key;
+        if start.is_none() {
+            return needed;
+        }
+    }
+}

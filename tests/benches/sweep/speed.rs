@@ -1,0 +1,59 @@
+//! How fast the three are, in turn.
+
+use std::time::{Duration, Instant};
+
+use session_store::client;
+
+use super::contenders::{Needed, aws_provider, bare, ours};
+use super::site;
+use super::support::DynamoDb;
+
+const NAMES: [&str; 4] =
+    ["this sweep", "the bare calls", "the bare calls with pages like ours", "AWS's provider"];
+
+pub(crate) async fn run(items: u32, rounds: usize) {
+    let mut took = [const { Vec::new() }; 4];
+    let mut needed = [Needed::default(); 4];
+    for round in 0..rounds {
+        for turn in 0..4 {
+            // Each goes first as often as the others.
+            let contender = (round + turn) % 4;
+            let (time, what) = sweep(contender, items).await;
+            took[contender].push(time.as_secs_f64());
+            needed[contender] = what;
+        }
+    }
+    println!("{items} items, {rounds} rounds in turn:");
+    for (name, needed) in NAMES.iter().zip(&needed) {
+        println!(
+            "  {name}: {} deleted, {} calls, {} read units, {} write units",
+            needed.deleted, needed.calls, needed.read_units, needed.write_units
+        );
+    }
+    for other in 1..4 {
+        let mut ratios: Vec<_> =
+            took[0].iter().zip(&took[other]).map(|(ours, theirs)| theirs / ours).collect();
+        ratios.sort_by(f64::total_cmp);
+        println!(
+            "  this sweep is {:.2} times as fast as {} (median; {:.2} to {:.2})",
+            ratios[rounds / 2],
+            NAMES[other],
+            ratios[0],
+            ratios[rounds - 1]
+        );
+    }
+}
+
+async fn sweep(contender: usize, items: u32) -> (Duration, Needed) {
+    let dynamodb = DynamoDb::start().await;
+    let client = client::at(&dynamodb.url);
+    site::fill(&client, items).await;
+    let began = Instant::now();
+    let needed = match contender {
+        0 => ours(&dynamodb.url).await,
+        1 => bare(&client, None).await,
+        2 => bare(&client, Some(500)).await,
+        _ => aws_provider(&client).await,
+    };
+    (began.elapsed(), needed)
+}

@@ -1,0 +1,216 @@
+//! A pass of the sweep over the table, and the runs that it takes.
+
+use std::time::Duration;
+
+use serde_json::json;
+use session_store::{Error, Sweep, SweepProgress, Sweeping};
+
+use crate::support::proxy::Fault;
+use crate::support::{MINUTE, Table, at};
+
+/// Under which a pass keeps its position; a session cannot have it.
+const POSITION: &str =
+    "the_sweep_of_expired_sessions_is_here_and_its_next_run_carries_on_from_here_until_the_end";
+
+/// A table of so many large sessions, three of which fill a page, every other one expired at 30 s.
+async fn pages(sessions: usize) -> Table {
+    let table = Table::new().await;
+    let items = "x".repeat(300_000);
+    for n in 0..sessions {
+        let ends = i64::from(n % 2 == 1) * 3600;
+        table
+            .put(json!({
+                "SessionId": { "S": format!("s{n}") },
+                "CreateDate": { "S": at(0).now.to_string() },
+                "Expires": { "S": at(ends).now.to_string() },
+                "SessionItems": { "S": items },
+            }))
+            .await;
+    }
+    table
+}
+
+async fn left(table: &Table, sessions: usize) -> Vec<bool> {
+    let mut left = Vec::new();
+    for n in 0..sessions {
+        left.push(!table.item_of(&format!("s{n}")).await.is_null());
+    }
+    left
+}
+
+#[tokio::test]
+async fn a_pass_that_ends_says_when_it_began_and_ended_and_leaves_nothing_of_itself() {
+    let table = Table::new().await;
+    table.create(at(0)).await;
+
+    let sweep = table.sweep(at(20 * MINUTE)).await;
+
+    let pass = sweep.pass.unwrap();
+    assert_eq!(pass.started, at(20 * MINUTE).now);
+    assert!(pass.ended >= Some(pass.started) && sweep.complete);
+    assert!(table.item_of(POSITION).await.is_null());
+}
+
+#[tokio::test]
+async fn a_run_whose_time_is_over_says_so_and_the_next_one_carries_on_in_the_same_pass() {
+    let table = pages(8).await;
+    let progress = SweepProgress::default();
+    let how = Sweeping::default();
+    // The position, a page, its deletes of two, its position: stopped while the next page is read.
+    table.proxy.next("UpdateItem", Fault::Hold);
+    let stop = async {
+        table.proxy.until(1).await;
+        table.proxy.let_go();
+        while progress.so_far().pages == 0 {
+            tokio::task::yield_now().await;
+        }
+        progress.stop();
+    };
+
+    let (first, ()) = tokio::join!(table.sessions.sweep(&how, &progress, at(30).now), stop);
+    let first = first.unwrap();
+    let position = table.item_of(POSITION).await;
+    let second = table.sweep(at(60)).await;
+
+    assert!(!first.complete && first.pages < 4, "{first:?}");
+    assert_eq!(position["PassStarted"]["S"], at(30).now.to_string());
+    assert!(second.complete && second.pages < 5, "{second:?}");
+    assert_eq!(second.pass.unwrap().started, at(30).now);
+    assert_eq!(left(&table, 8).await, [false, true, false, true, false, true, false, true]);
+}
+
+#[tokio::test]
+async fn a_run_without_time_deletes_nothing() {
+    let table = pages(1).await;
+    let how = Sweeping { time_limit: Some(Duration::ZERO), ..Sweeping::default() };
+
+    let sweep = table.sweep_as(&how, at(30)).await.unwrap();
+
+    assert_eq!(sweep, Sweep::default());
+    assert_eq!(left(&table, 1).await, [true]);
+}
+
+#[tokio::test]
+async fn however_often_it_is_killed_a_pass_comes_to_its_end_and_nothing_that_lives_is_lost() {
+    for segments in [1, 8] {
+        let table = pages(12).await;
+        let how = Sweeping { segments, ..Sweeping::default() };
+        let mut killed = 0;
+        for calls in [1, 2, 3, 4, 5, 6, 7, 8, 9, 10] {
+            // So many calls pass, and with the next the function is gone.
+            table.proxy.take_calls();
+            let killer = table.proxy.until(calls);
+            let swept = tokio::select! {
+                swept = table.sweep_as(&how, at(30)) => Some(swept.unwrap()),
+                () = killer => None,
+            };
+            killed += u32::from(swept.is_none());
+            if swept.is_some_and(|sweep| sweep.complete) {
+                break;
+            }
+        }
+
+        let last = table.sweep(at(31)).await;
+
+        assert!(killed > 3 && last.complete, "{killed} {last:?}");
+        assert_eq!(left(&table, 12).await, [[false, true]; 6].concat());
+        assert!(table.item_of(POSITION).await.is_null());
+    }
+}
+
+#[tokio::test]
+async fn a_pass_keeps_the_segments_that_it_began_with() {
+    let table = pages(6).await;
+    let how = |segments| Sweeping { segments, ..Sweeping::default() };
+    table.proxy.take_calls();
+    let three = how(3);
+    tokio::select! {
+        _ = table.sweep_as(&three, at(30)) => panic!("it was not killed"),
+        () = table.proxy.until(2) => {}
+    }
+
+    let sweep = table.sweep_as(&how(5), at(31)).await.unwrap();
+
+    assert_eq!((sweep.segments, sweep.complete), (3, true));
+    assert_eq!(left(&table, 6).await, [[false, true]; 3].concat());
+}
+
+#[tokio::test]
+async fn a_run_whose_pass_another_run_ended_moves_nothing_of_the_next_pass() {
+    let table = pages(3).await;
+    table.proxy.next("Scan", Fault::Hold);
+    let meanwhile = async {
+        table.proxy.until(2).await;
+        assert!(table.sweep(at(30)).await.complete);
+        let how = Sweeping { time_limit: Some(Duration::from_secs(60)), ..Sweeping::default() };
+        table.proxy.take_calls();
+        // The next pass begins, and is killed.
+        tokio::select! {
+            _ = table.sweep_as(&how, at(40)) => panic!("it was not killed"),
+            () = table.proxy.until(2) => {}
+        }
+        table.proxy.let_go();
+    };
+
+    let (first, ()) = tokio::join!(table.sweep(at(30)), meanwhile);
+
+    assert!(!first.complete);
+    let position = table.item_of(POSITION).await;
+    assert_eq!(position["PassStarted"]["S"], at(40).now.to_string());
+    assert!(position.get("Segment0").is_none(), "{position}");
+}
+
+#[tokio::test]
+async fn a_position_that_cannot_be_read_is_a_failure_that_names_it() {
+    let table = Table::new().await;
+    let started = at(0).now.to_string();
+    table
+        .put(json!({
+            "SessionId": { "S": POSITION },
+            "PassStarted": { "S": started },
+            "Segments": { "N": "65" },
+        }))
+        .await;
+
+    let swept = table.sweep_as(&Sweeping::default(), at(1)).await;
+
+    assert!(matches!(swept, Err(Error::Malformed { attribute: "Segments" })));
+}
+
+#[tokio::test]
+async fn calls_that_are_throttled_or_lost_are_made_again() {
+    let table = Table::new().await;
+    table.create(at(0)).await;
+    table.proxy.next("Scan", Fault::Throttle);
+    table.proxy.next("DeleteItem", Fault::Throttle);
+    table.proxy.next("DeleteItem", Fault::LoseRequest);
+    table.proxy.next("UpdateItem", Fault::Throttle);
+
+    let sweep = table.sweep(at(20 * MINUTE)).await;
+
+    assert_eq!((sweep.throttled, sweep.deleted, sweep.complete), (3, 1, true));
+}
+
+#[tokio::test]
+async fn what_a_sweep_says_it_spent_is_what_dynamodb_says_and_a_refused_delete_weighs_its_item() {
+    let table = pages(2).await;
+    table.proxy.next("DeleteItem", Fault::Hold);
+    let renew = async {
+        table.proxy.until(3).await;
+        table
+            .put(json!({
+                "SessionId": { "S": "s0" },
+                "CreateDate": { "S": at(0).now.to_string() },
+                "Expires": { "S": at(3600).now.to_string() },
+                "SessionItems": { "S": "x".repeat(10_000) },
+            }))
+            .await;
+        table.proxy.let_go();
+    };
+
+    let (sweep, ()) = tokio::join!(table.sweep(at(30)), renew);
+
+    assert_eq!((sweep.renewed, sweep.deleted), (1, 0));
+    // Two items of 300,100 bytes and the position, by 8 KB; the position three times, and 10 KB.
+    assert_eq!((sweep.read_units, sweep.write_units), (73.5, 13.0));
+}

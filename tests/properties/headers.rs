@@ -1,0 +1,139 @@
+//! What is read from a header is refused, or is what was written.
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+use proptest::prelude::*;
+use serde_json::json;
+use session_store::{Lease, LockId, RequestKey, SessionTimeout, Timestamp};
+
+use super::{holds, holds_of_a_service};
+use crate::openapi::{document, is_described};
+use crate::support::key;
+use functions::Operation;
+use functions::http::header;
+
+const KEY: &str = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}";
+
+/// Anything at all, and what is nearly right or right.
+fn texts(nearly: &str) -> impl Strategy<Value = String> + use<> {
+    let character = (any::<prop::sample::Index>(), any::<char>());
+    let near = proptest::string::string_regex(nearly).unwrap().boxed();
+    let changed = (near.clone(), character).prop_map(|(text, (index, character))| {
+        let mut characters: Vec<char> = text.chars().collect();
+        if !characters.is_empty() {
+            let index = index.index(characters.len());
+            characters[index] = character;
+        }
+        String::from_iter(characters)
+    });
+    prop_oneof![any::<String>(), near, changed]
+}
+
+/// Refused, or read as a value that is written so.
+fn is_refused_or_round_trips<T: FromStr + Display>(text: &str) {
+    if let Ok(value) = text.parse::<T>() {
+        assert_eq!(value.to_string(), text);
+    }
+}
+
+#[test]
+fn a_lock_id_or_an_instant_is_refused_or_written_as_it_was_read() {
+    let lock = format!(r"{KEY}\.[0-9]{{1,21}}");
+    holds(500, texts(&lock), |text| is_refused_or_round_trips::<LockId>(&text));
+    let instant = r"[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-6][0-9]:[0-6][0-9]\.[0-9]{3}Z";
+    holds(500, texts(instant), |text| is_refused_or_round_trips::<Timestamp>(&text));
+}
+
+#[test]
+fn a_request_key_is_refused_or_written_as_it_was_read_in_lower_case() {
+    holds(500, texts(&KEY.replace('f', "fA-F")), |text| {
+        if let Ok(key) = text.parse::<RequestKey>() {
+            assert_eq!(key.to_string(), text.to_ascii_lowercase());
+        }
+    });
+}
+
+#[test]
+fn a_timeout_or_a_lease_is_refused_or_the_number_that_was_written() {
+    holds(500, texts("[0-9]{0,7}"), |text| {
+        if let Ok(timeout) = text.parse::<SessionTimeout>() {
+            assert_eq!(text.parse(), Ok(timeout.minutes()));
+        }
+        if let Ok(lease) = text.parse::<Lease>() {
+            assert_eq!(text.parse(), Ok(lease.duration().as_secs()));
+        }
+    });
+}
+
+#[test]
+fn instants_compare_as_text_as_they_do_in_time() {
+    let instant =
+        || (-62_167_219_200_000..253_402_207_200_000_i64).prop_map(Timestamp::from_millis);
+    holds(500, (instant(), instant()), |(one, other)| {
+        let (one, other) = (one.unwrap(), other.unwrap());
+        assert_eq!(one.to_string().parse(), Ok(one));
+        assert_eq!(one.cmp(&other), one.to_string().cmp(&other.to_string()));
+    });
+}
+
+/// An operation that reads the header, and its value: that of any text, or nearly right.
+fn headers() -> impl Strategy<Value = (Operation, &'static str, String)> {
+    use Operation::*;
+    let lock = format!(r"{KEY}\.[0-9]{{1,21}}");
+    let id = "([!-~]{0,90}|([a-z]|%[0-9A-F]{2}){1,6})";
+    let wait = r"(respond-async[,;] ?)?wait ?= ?[0-9]{0,25}";
+    let each = [
+        (&Operation::ALL[..], header::SESSION_ID, id),
+        (&[Store, Release, Remove, Touch], header::LOCK_ID, &lock),
+        (&[Fetch, Lock, Store], header::IDEMPOTENCY_KEY, KEY),
+        (&[Create, Lock, Store, Release, Touch], header::SESSION_TIMEOUT, "[0-9]{0,7}"),
+        (&[Lock, Touch], header::LOCK_LEASE, "[0-9]{0,5}"),
+        (&[Lock], header::LOCK_SEEN, &lock),
+        (&[Lock], header::PREFER, wait),
+        (&[Store], header::IF_MATCH, r"\*?"),
+        (&[Store], header::IF_NONE_MATCH, r"\*?"),
+    ];
+    let strategies = each.map(|(operations, name, nearly)| {
+        let operations = prop::sample::select(operations);
+        let name = Just(name);
+        (operations, name, texts(nearly)).boxed()
+    });
+    proptest::strategy::Union::new(strategies)
+}
+
+#[test]
+fn any_value_of_any_header_is_taken_or_refused_by_its_name() {
+    let document = document();
+    holds_of_a_service(400, headers(), async |service, (operation, name, value)| {
+        let lock = format!("{}.7", key(1));
+        let id = if name == header::SESSION_ID { &value } else { "s1" };
+        let mut sent = json!({ "session-id": id, name.to_ascii_lowercase(): value });
+        if operation == Operation::Release && name != header::LOCK_ID {
+            sent["lock-id"] = lock.into();
+        }
+        let event = json!({
+            "headers": sent,
+            "pathParameters": { "application": "-" },
+            "requestContext": { "http": { "method": operation.method().as_str() } },
+            "isBase64Encoded": false,
+        });
+
+        let answer = service.invoke(operation, event.to_string().as_bytes()).await;
+
+        let Some(answer) = answer else {
+            // HTTP has no such value.
+            assert!(!value.bytes().all(|byte| (b' '..=b'~').contains(&byte) || byte == b'\t'));
+            return;
+        };
+        is_described(&document, operation, &answer);
+        assert!(answer.status < 500, "{answer:?}");
+        if answer.status == 400 {
+            let detail = answer.problem()["detail"].as_str().unwrap().to_owned();
+            let named = detail.split(' ').next().unwrap();
+            // A lease is renewed with the lock that it is of.
+            let with_lease = name == header::LOCK_LEASE && operation == Operation::Touch;
+            assert!(named == name || with_lease && named == header::LOCK_ID, "{detail}");
+        }
+    });
+}

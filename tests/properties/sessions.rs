@@ -1,0 +1,77 @@
+//! Any session goes into DynamoDB and comes back as it was.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::holds_of_a_service;
+use crate::items::unreadable;
+use crate::support::http::Service;
+
+fn encoded(text: &str) -> String {
+    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+}
+
+/// Text of so many characters, each at most two UTF-16 units; `"`, `<` and the like included.
+fn text(length: std::ops::RangeInclusive<usize>) -> impl Strategy<Value = String> {
+    let character = any::<char>().prop_filter("controls are refused", |c| !c.is_control());
+    vec(character, length).prop_map(String::from_iter)
+}
+
+#[derive(Debug, Clone)]
+struct Any {
+    application: String,
+    id: String,
+    items: Vec<u8>,
+    timeout: u32,
+}
+
+/// Mostly small, as sessions are; sometimes of more than a megabit.
+fn sessions() -> impl Strategy<Value = Any> {
+    let items = prop_oneof![
+        12 => vec(any::<u8>(), 0..64),
+        1 => (any::<u8>(), 0_usize..298_000).prop_map(|(byte, size)| vec![byte; size]),
+    ];
+    (text(1..=127), text(1..=40), items, 1..=525_600_u32)
+        .prop_map(|(application, id, items, timeout)| Any { application, id, items, timeout })
+}
+
+#[test]
+fn any_session_is_fetched_and_locked_as_it_was_stored() {
+    holds_of_a_service(30, sessions(), async |service, any| {
+        let key = match any.application.as_str() {
+            "-" => any.id.clone(),
+            application => format!("{application}-{}", any.id),
+        };
+        // What a smaller value of the same id left behind is not to be taken for a failure of this.
+        let table = &service.table;
+        let left = table.client.delete_item().table_name(table.name());
+        left.key("SessionId", AttributeValue::S(key.clone())).send().await.unwrap();
+        let path = format!("/apps/{}/session", encoded(&any.application));
+        let (id, timeout) = (encoded(&any.id), any.timeout.to_string());
+        let headers = [("Session-Id", id.as_str()), ("Session-Timeout", &timeout)];
+        let stored = service.send("PUT", &path, &headers, &any.items).await;
+        assert!(matches!(stored.status, 201 | 204), "{stored:?}");
+
+        let lock = as_stored(service, "POST", &format!("{path}/lock"), &any).await.unwrap();
+        let headers = [("Session-Id", id.as_str()), ("Lock-Id", &lock)];
+        let stored = service.send("PUT", &path, &headers, &any.items).await;
+        assert_eq!(stored.status, 204, "{stored:?}");
+        as_stored(service, "GET", &path, &any).await;
+
+        let item = service.table.item_of(&key).await;
+        assert_eq!(unreadable(&item), None, "AWS's provider cannot read {item}");
+    });
+}
+
+/// Asks for the session with its id alone; says the lock that it was answered with.
+async fn as_stored(service: &Service, method: &str, path: &str, any: &Any) -> Option<String> {
+    let id = encoded(&any.id);
+    let answer = service.send(method, path, &[("Session-Id", &id)], b"").await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert!(answer.body == any.items, "{} bytes", answer.body.len());
+    assert_eq!(answer.header("session-timeout"), Some(any.timeout.to_string().as_str()));
+    assert_eq!(answer.header("session-actions"), None);
+    answer.header("lock-id").map(str::to_owned)
+}

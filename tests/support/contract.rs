@@ -1,0 +1,270 @@
+//! The contract of one session in plain words of Rust: what may be answered, and what the session is
+//! then. Written from the documents and not from the code; it knows neither DynamoDB nor attributes.
+
+mod step;
+
+use super::operation::{By, Key, LockId, Op};
+pub(crate) use step::Step;
+
+const MINUTE: i64 = 60_000;
+
+/// How long a session lives that was not told otherwise, in minutes.
+const SETTING: u32 = 20;
+
+/// When an operation is, in milliseconds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct At {
+    /// The clock of the service.
+    pub(crate) now: i64,
+    /// When the request came in, or earlier.
+    pub(crate) received: i64,
+    /// When it was done, or later.
+    pub(crate) done: i64,
+}
+
+/// One session name: a session, what is left of one that has expired, or nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Model(Option<Session>);
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Session {
+    items: Vec<u8>,
+    /// In minutes.
+    timeout: u32,
+    expires: i64,
+    /// When it was created, or later.
+    created: i64,
+    uninitialized: bool,
+    /// The request that a fetch told to initialize.
+    told: Option<Key>,
+    /// The request that last stored without a lock.
+    stored_by: Option<Key>,
+    /// The last lock, whether it stands or not.
+    lock: Option<Lock>,
+    /// The newest generation that anybody was told of.
+    generation: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Lock {
+    key: Key,
+    /// None until somebody is told: it is the service's to choose.
+    generation: Option<u64>,
+    stands: bool,
+    /// Whether it was told to initialize.
+    told: bool,
+    date: i64,
+    lease_ends: Option<i64>,
+}
+
+impl Model {
+    /// All that may happen when `op` is asked.
+    pub(crate) fn may(&self, op: &Op, at: At) -> Vec<Step> {
+        let now = at.now;
+        let step = match op {
+            Op::Create { timeout } => match self.living(now) {
+                Some(_) => self.says(200),
+                None => self.becomes(Session::new(*timeout, at, true), 201),
+            },
+            Op::Fetch { key } => self.fetch(*key, now),
+            Op::Lock { key, timeout, lease } => self.lock(*key, *timeout, *lease, now),
+            Op::Store { by: By::Lock(lock), items, timeout } => {
+                self.store_held(lock, items, *timeout, now)
+            }
+            Op::Store { by, items, timeout } => self.store_free(*by, items, *timeout, at),
+            Op::Release { lock, timeout } => self.release(lock, *timeout, now),
+            Op::Touch { timeout, lease } => self.touch(*timeout, *lease, now),
+            Op::Remove { lock } => return self.remove(lock.as_ref(), at),
+        };
+        vec![step]
+    }
+
+    fn living(&self, now: i64) -> Option<Session> {
+        self.0.clone().filter(|session| session.expires > now)
+    }
+
+    /// Exactly one caller of an uninitialized session is told, and resends of that.
+    fn fetch(&self, key: Key, now: i64) -> Step {
+        let Some(mut session) = self.living(now) else { return self.not_found() };
+        let first = session.uninitialized && session.standing().is_none();
+        if first {
+            session.uninitialized = false;
+            session.told = Some(key);
+        }
+        if session.expires - now < minutes(session.timeout) / 2 {
+            session.renew(now, None);
+        }
+        let lock_age = session.standing().map(|lock| now - lock.date);
+        let reads = Some(session.told == Some(key));
+        Step { reads, lock_age, wrote: first, ..self.becomes(session, 200) }
+    }
+
+    fn lock(&self, key: Key, timeout: Option<u32>, lease: Option<u32>, now: i64) -> Step {
+        let Some(mut session) = self.living(now) else { return self.not_found() };
+        let mine = session.lock.filter(|lock| lock.key == key);
+        let lock = match (mine, session.standing()) {
+            (Some(lock), _) if !lock.stands => return self.refuses(409, "lock-over"),
+            (Some(lock), _) => lock,
+            (None, Some(lock)) if lock.lease_ends.is_none_or(|end| end > now) => {
+                return self.locked(lock, now);
+            }
+            (None, _) => Lock {
+                key,
+                generation: None,
+                stands: true,
+                told: session.uninitialized,
+                date: now,
+                lease_ends: lease.map(|seconds| now + i64::from(seconds) * 1000),
+            },
+        };
+        session.uninitialized = false;
+        session.lock = Some(lock);
+        // It is not to run out while it is used.
+        let lifetime = minutes(timeout.unwrap_or(session.timeout));
+        if session.expires - now <= (5 * MINUTE).min(lifetime / 4) {
+            session.renew(now, timeout);
+        }
+        let (names_lock, reads) = (true, Some(lock.told));
+        Step { names_lock, reads, wrote: mine.is_none(), ..self.becomes(session, 200) }
+    }
+
+    /// A holder may store after the end, too, as long as nobody took or gave back the lock.
+    fn store_held(&self, lock: &LockId, items: &[u8], timeout: Option<u32>, now: i64) -> Step {
+        let Some(mut session) = self.0.clone() else { return self.not_found() };
+        let living = session.expires > now;
+        match session.last(lock) {
+            Some(last) if last.stands || living => {
+                session.lock = Some(Lock { stands: false, ..last });
+                session.uninitialized = false;
+                session.items = items.to_vec();
+                session.renew(now, timeout);
+                self.becomes(session, 204)
+            }
+            _ if living => self.refuses(409, "lock-lost"),
+            _ => self.not_found(),
+        }
+    }
+
+    fn store_free(&self, by: By, items: &[u8], timeout: Option<u32>, at: At) -> Step {
+        let (By::Anything(key) | By::New(key) | By::Living(key)) = by else {
+            unreachable!("a holder's store is another")
+        };
+        let mut new = Session::new(timeout, at, false);
+        new.items = items.to_vec();
+        new.stored_by = Some(key);
+        let Some(mut session) = self.living(at.now) else {
+            return match by {
+                By::Living(_) => self.not_found(),
+                _ => self.becomes(new, 201),
+            };
+        };
+        // The request was done, whatever came after it.
+        if session.stored_by == Some(key) {
+            return self.says(204);
+        }
+        match (by, session.standing()) {
+            (By::New(_), _) => self.refuses(412, "already-exists"),
+            (_, Some(lock)) => self.locked(lock, at.now),
+            (By::Living(_), None) => {
+                session.lock = None;
+                session.uninitialized = false;
+                session.items = new.items;
+                session.stored_by = new.stored_by;
+                session.renew(at.now, timeout);
+                self.becomes(session, 204)
+            }
+            (_, None) => {
+                new.renew(at.now, Some(timeout.unwrap_or(session.timeout)));
+                self.becomes(new, 204)
+            }
+        }
+    }
+
+    fn release(&self, lock: &LockId, timeout: Option<u32>, now: i64) -> Step {
+        let Some(mut session) = self.living(now) else { return self.not_found() };
+        let Some(last) = session.last(lock) else { return self.refuses(409, "lock-lost") };
+        session.lock = Some(Lock { stands: false, ..last });
+        session.renew(now, timeout);
+        self.becomes(session, 204)
+    }
+
+    fn touch(&self, timeout: Option<u32>, lease: Option<(LockId, u32)>, now: i64) -> Step {
+        let Some(mut session) = self.living(now) else { return self.not_found() };
+        if let Some((id, seconds)) = lease {
+            let Some(mut lock) = session.last(&id).filter(|lock| lock.stands) else {
+                return self.refuses(409, "lock-lost");
+            };
+            lock.lease_ends = lock.lease_ends.max(Some(now + i64::from(seconds) * 1000));
+            session.lock = Some(lock);
+        }
+        let lifetime = minutes(timeout.unwrap_or(session.timeout));
+        let gain = now + lifetime - session.expires;
+        let other = timeout.is_some_and(|timeout| timeout != session.timeout);
+        if gain > MINUTE.min(lifetime / 20) || other && gain > 0 {
+            session.renew(now, timeout);
+        }
+        session.timeout = timeout.unwrap_or(session.timeout);
+        self.becomes(session, 204)
+    }
+
+    /// Spares a session that was created after the request came in.
+    fn remove(&self, lock: Option<&LockId>, at: At) -> Vec<Step> {
+        let removed = Step { wrote: true, after: Self(None), ..self.says(204) };
+        let Some(session) = self.living(at.now) else { return vec![removed] };
+        match (lock, session.standing()) {
+            (Some(lock), _) if session.last(lock).is_some() => vec![removed],
+            (Some(_), _) => vec![self.refuses(409, "lock-lost")],
+            (None, Some(lock)) => vec![self.locked(lock, at.now)],
+            (None, None) if session.created > at.received => vec![removed, self.says(204)],
+            (None, None) => vec![removed],
+        }
+    }
+}
+
+impl Session {
+    fn new(timeout: Option<u32>, at: At, uninitialized: bool) -> Self {
+        let timeout = timeout.unwrap_or(SETTING);
+        Self {
+            items: Vec::new(),
+            timeout,
+            expires: at.now + minutes(timeout),
+            created: at.done,
+            uninitialized,
+            told: None,
+            stored_by: None,
+            lock: None,
+            generation: 0,
+        }
+    }
+
+    fn standing(&self) -> Option<Lock> {
+        self.lock.filter(|lock| lock.stands)
+    }
+
+    /// The last lock, if it is this one: then nothing can have been lost since. A lock that nobody
+    /// was told of is none that a caller can name, even if one of a session before had its key.
+    fn last(&self, id: &LockId) -> Option<Lock> {
+        self.lock.filter(|lock| lock.key == id.key && lock.generation == Some(id.generation))
+    }
+
+    /// Tells the last lock by this id; says whether it can be its. A generation that nobody was told
+    /// of is newer than all that were.
+    fn tell(&mut self, id: &LockId) -> bool {
+        let newest = self.generation;
+        let Some(lock) = self.lock.as_mut().filter(|lock| lock.key == id.key) else { return false };
+        if lock.generation.is_none() && id.generation > newest {
+            lock.generation = Some(id.generation);
+            self.generation = id.generation;
+        }
+        lock.generation == Some(id.generation)
+    }
+
+    fn renew(&mut self, now: i64, timeout: Option<u32>) {
+        self.timeout = timeout.unwrap_or(self.timeout);
+        self.expires = now + minutes(self.timeout);
+    }
+}
+
+fn minutes(minutes: u32) -> i64 {
+    i64::from(minutes) * MINUTE
+}
