@@ -1,0 +1,82 @@
+//! Runs a check, and says what it found so that a person can follow it.
+
+use stateright::{Checker, HasDiscoveries, Model, Path};
+
+use crate::dynamodb::Attr;
+use crate::fault::Fault;
+use crate::op::instant;
+use crate::property::{self, Number, RULES, RULES_HOLD, SIGHTS, bits, names_of};
+use crate::protocol::{Action, Protocol};
+use crate::setup::Setup;
+use crate::state::State;
+use crate::world::World;
+
+/// Explores all of it: it must break the rules that the setup names, no others, and have met what it
+/// is to meet. Prints how much that was, and gives what DynamoDB was asked.
+pub(crate) fn explore(setup: Setup) -> impl Checker<Protocol> {
+    let (name, breaks, limits, reaches) = (setup.name, setup.breaks, setup.limits, setup.reaches);
+    let finish = HasDiscoveries::AnyFailures;
+    let checker = Protocol::new(setup).checker().finish_when(finish).spawn_bfs().join();
+    let model = checker.model();
+    let known = model.world.known();
+    println!(
+        "{name}: {} states, {} steps, {} deep; {} items, {} calls, {} runs of the code, {} writes and reads",
+        checker.unique_state_count(),
+        checker.state_count(),
+        checker.max_depth(),
+        known.items,
+        known.requests,
+        known.runs,
+        known.applied,
+    );
+    let broken = names_of(RULES, model.broken());
+    println!("    met: {:?}\n    broken: {broken:?}", names_of(SIGHTS, model.met()));
+    if let Some(path) = checker.discovery(RULES_HOLD) {
+        panic!("{name} breaks a rule:\n{}", story(model, path));
+    }
+    let outright = names_of(RULES, model.broken() & !bits(limits));
+    assert_eq!(outright, names_of(RULES, bits(breaks)), "{name}: the rules that it breaks");
+    let missed = names_of(SIGHTS, bits(reaches) & !model.met());
+    assert!(missed.is_empty(), "{name} never met: {missed:?}");
+    checker
+}
+
+/// The shortest way to break a rule, with a fault in the code or without; none if there is none.
+pub(crate) fn find(setup: Setup, fault: Option<Fault>, rule: Number) -> Option<String> {
+    let model = Protocol::faulty(setup, fault, rule);
+    let checker = model.checker().finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join();
+    checker.discovery(RULES_HOLD).map(|path| story(checker.model(), path))
+}
+
+/// What happened, step by step.
+pub(crate) fn story(model: &Protocol, path: Path<State, Action>) -> String {
+    let steps = path.into_vec();
+    let mut story = String::new();
+    for (index, (state, action)) in steps.iter().enumerate() {
+        story.push_str(&format!("    {}\n", item(&model.world, state.item)));
+        let Some(action) = action else { break };
+        let next = &steps[index + 1].0;
+        story.push_str(&format!("  {:>6} ms  {action:?}\n", model.now(state)));
+        for (number, (was, is)) in state.clients.iter().zip(&next.clients).enumerate() {
+            if was != is {
+                story.push_str(&format!("             server {number}: {:?}\n", is.at));
+            }
+        }
+        for rule in RULES.iter().filter(|(rule, _)| next.broken & property::bit(*rule) != 0) {
+            story.push_str(&format!("             BROKEN: {}\n", rule.1));
+        }
+    }
+    story
+}
+
+/// An item in one line, with instants as milliseconds of the model.
+fn item(world: &World, number: u32) -> String {
+    let Some(item) = world.item(number) else { return "(no item)".to_owned() };
+    let attributes = item.iter().filter(|(name, _)| !matches!(name.as_str(), "SessionId" | "Ver"));
+    let shown = attributes.map(|(name, value)| match value {
+        Attr::S(text) if text.ends_with('Z') => format!("{name}={}", instant(text)),
+        Attr::S(text) => format!("{name}={}", text.trim_start_matches("00000000-0000-4000-8000-")),
+        Attr::N(number) => format!("{name}={number}"),
+    });
+    shown.collect::<Vec<_>>().join(" ")
+}

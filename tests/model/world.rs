@@ -1,0 +1,291 @@
+//! Everything that is computed once: states hold small numbers, and this knows what they stand for.
+//!
+//! A model of millions of states has a few thousand items, calls and answers; so the store's code
+//! runs, and the expressions are evaluated, once for each that is new.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::Mutex;
+
+use crate::code::{Code, Next, Run};
+use crate::dynamodb::{self, Answer, Attr, Item, Request};
+use crate::fault::Fault;
+use crate::old;
+use crate::op::{Content, Instant, Lock, Op, Told, instant, small};
+
+/// Stands for an item; 0 for none.
+pub(crate) type ItemId = u32;
+pub(crate) type RequestId = u32;
+pub(crate) type AnswerId = u32;
+pub(crate) type RunId = u32;
+
+/// What an operation does next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    Call(RequestId),
+    Tell(Told),
+}
+
+/// What became of a call.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Applied {
+    pub(crate) item: ItemId,
+    pub(crate) answer: AnswerId,
+    /// A write whose condition held.
+    pub(crate) passed: bool,
+}
+
+/// What the properties ask of an item.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Facts {
+    /// There is an item.
+    pub(crate) exists: bool,
+    /// It is a session: it has `Expires`, and `CreateDate`, `SessionItems` or `LockId`.
+    pub(crate) session: bool,
+    pub(crate) expires: Instant,
+    pub(crate) content: Content,
+    pub(crate) locked: bool,
+    /// The last lock, whether it stands or not.
+    pub(crate) last: Option<Lock>,
+    pub(crate) uninitialized: bool,
+    pub(crate) created: Option<Instant>,
+    pub(crate) lock_date: Option<Instant>,
+    pub(crate) lease_ends: Option<Instant>,
+    /// In seconds of the model.
+    pub(crate) ttl: Option<Instant>,
+}
+
+/// What a session looks like at some instant.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct View {
+    pub(crate) live: bool,
+    pub(crate) content: Content,
+    pub(crate) lock: Option<Lock>,
+}
+
+impl Facts {
+    pub(crate) fn view(&self, now: Instant) -> View {
+        if !self.session || self.expires <= now {
+            return View::default();
+        }
+        View { live: true, content: self.content, lock: self.last.filter(|_| self.locked) }
+    }
+
+    fn of(item: &Item) -> Self {
+        let text = |name: &str| match item.get(name) {
+            Some(Attr::S(text)) => Some(text.as_str()),
+            _ => None,
+        };
+        let number = |name: &str| match item.get(name) {
+            Some(Attr::N(number)) => i64::try_from(*number).ok(),
+            _ => None,
+        };
+        let tell_tale =
+            ["CreateDate", "SessionItems", "LockId"].into_iter().any(|a| text(a).is_some());
+        let last = text("LockId").map(|key| Lock::read(key, number("LockGeneration")));
+        Self {
+            exists: true,
+            session: tell_tale && text("Expires").is_some(),
+            expires: text("Expires").map_or(0, instant),
+            content: text("SessionItems").map_or(0, old::content),
+            locked: number("Locked") == Some(1),
+            last,
+            uninitialized: number("Flags") == Some(1),
+            created: text("CreateDate").map(instant),
+            lock_date: text("LockDate").map(instant),
+            lease_ends: text("LeaseEnds")
+                .filter(|_| text("LeaseOf") == text("LockId"))
+                .map(instant),
+            ttl: number("ExpTTL").map(|ttl| small(ttl * 1000)),
+        }
+    }
+}
+
+/// Gives a number to each that it has not seen.
+struct Numbers<T> {
+    known: HashMap<T, u32>,
+    all: Vec<T>,
+}
+
+impl<T> Default for Numbers<T> {
+    fn default() -> Self {
+        Self { known: HashMap::new(), all: Vec::new() }
+    }
+}
+
+impl<T: Clone + Eq + Hash> Numbers<T> {
+    /// Its number, from 1; and whether it is new.
+    fn of(&mut self, value: T) -> (u32, bool) {
+        if let Some(number) = self.known.get(&value) {
+            return (*number, false);
+        }
+        self.all.push(value.clone());
+        let number = u32::try_from(self.all.len()).unwrap();
+        self.known.insert(value, number);
+        (number, true)
+    }
+
+    fn get(&self, number: u32) -> &T {
+        &self.all[usize::try_from(number).unwrap() - 1]
+    }
+}
+
+#[derive(Default)]
+struct Tables {
+    items: Numbers<Item>,
+    facts: Vec<Facts>,
+    requests: Numbers<Request>,
+    answers: Numbers<Answer>,
+    runs: Numbers<Run<AnswerId>>,
+    steps: Vec<Step>,
+    advanced: HashMap<(RunId, AnswerId), RunId>,
+    applied: HashMap<(ItemId, RequestId), Applied>,
+}
+
+/// The code and its DynamoDB, and all that they were found to do.
+pub(crate) struct World {
+    code: Mutex<Code>,
+    tables: Mutex<Tables>,
+    fault: Option<Fault>,
+    /// Whether AWS's provider has the TTL attribute configured, too.
+    old_ttl: bool,
+}
+
+/// How much of the real code a check has run.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Known {
+    pub(crate) items: usize,
+    pub(crate) requests: usize,
+    pub(crate) runs: usize,
+    pub(crate) applied: usize,
+}
+
+impl World {
+    pub(crate) fn new(ttl: bool, old_ttl: bool, fault: Option<Fault>) -> Self {
+        Self { code: Mutex::new(Code::new(ttl)), tables: Mutex::default(), fault, old_ttl }
+    }
+
+    pub(crate) fn begin(&self, op: Op, now: Instant, received: Instant) -> RunId {
+        let received = if self.fault == Some(Fault::DeadlineIgnored) { now } else { received };
+        self.number(Run { op, now, received, answers: Vec::new() })
+    }
+
+    pub(crate) fn advance(&self, run: RunId, answer: AnswerId) -> RunId {
+        let mut run_on = {
+            let tables = self.tables.lock().unwrap();
+            if let Some(next) = tables.advanced.get(&(run, answer)) {
+                return *next;
+            }
+            tables.runs.get(run).clone()
+        };
+        run_on.answers.push(answer);
+        let next = self.number(run_on);
+        self.tables.lock().unwrap().advanced.insert((run, answer), next);
+        next
+    }
+
+    fn number(&self, run: Run<AnswerId>) -> RunId {
+        let mut tables = self.tables.lock().unwrap();
+        let (number, new) = tables.runs.of(run.clone());
+        if new {
+            let Run { op, now, received, answers } = run;
+            let answers =
+                answers.iter().map(|answer| tables.answers.get(*answer).clone()).collect();
+            let run = Run { op, now, received, answers };
+            let next = if op.is_old() {
+                old::next(&run, self.old_ttl)
+            } else {
+                self.code.lock().unwrap().next(&run)
+            };
+            let step = match next {
+                Next::Call(mut request) => {
+                    if let Some(fault) = self.fault {
+                        fault.rewrite(op, &mut request);
+                    }
+                    Step::Call(tables.requests.of(request).0)
+                }
+                Next::Tell(told) => Step::Tell(match self.fault {
+                    Some(fault) => fault.retell(&run, told),
+                    None => told,
+                }),
+            };
+            tables.steps.push(step);
+        }
+        number
+    }
+
+    pub(crate) fn step(&self, run: RunId) -> Step {
+        self.tables.lock().unwrap().steps[usize::try_from(run).unwrap() - 1]
+    }
+
+    /// When it began, and when its request was received.
+    pub(crate) fn times(&self, run: RunId) -> (Instant, Instant) {
+        let tables = self.tables.lock().unwrap();
+        let run = tables.runs.get(run);
+        (run.now, run.received)
+    }
+
+    pub(crate) fn apply(&self, item: ItemId, request: RequestId) -> Applied {
+        let mut tables = self.tables.lock().unwrap();
+        if let Some(applied) = tables.applied.get(&(item, request)) {
+            return *applied;
+        }
+        let old = (item != 0).then(|| tables.items.get(item).clone());
+        let call = tables.requests.get(request).clone();
+        let (new, answer) = dynamodb::apply(old.as_ref(), &call);
+        let passed = call.writes() && answer.status == 200;
+        let new = match new {
+            None => 0,
+            Some(new) => {
+                let facts = Facts::of(&new);
+                let (number, is_new) = tables.items.of(new);
+                if is_new {
+                    tables.facts.push(facts);
+                }
+                number
+            }
+        };
+        let answer = tables.answers.of(answer).0;
+        let applied = Applied { item: new, answer, passed };
+        tables.applied.insert((item, request), applied);
+        applied
+    }
+
+    pub(crate) fn writes(&self, request: RequestId) -> bool {
+        self.tables.lock().unwrap().requests.get(request).writes()
+    }
+
+    pub(crate) fn facts(&self, item: ItemId) -> Facts {
+        match usize::try_from(item).unwrap() {
+            0 => Facts::default(),
+            item => self.tables.lock().unwrap().facts[item - 1],
+        }
+    }
+
+    pub(crate) fn item(&self, item: ItemId) -> Option<Item> {
+        (item != 0).then(|| self.tables.lock().unwrap().items.get(item).clone())
+    }
+
+    pub(crate) fn known(&self) -> Known {
+        let tables = self.tables.lock().unwrap();
+        Known {
+            items: tables.items.all.len(),
+            requests: tables.requests.all.len(),
+            runs: tables.runs.all.len(),
+            applied: tables.applied.len(),
+        }
+    }
+
+    /// Every call that met an item, with what became of it.
+    pub(crate) fn met(&self) -> Vec<(Option<Item>, Request, Option<Item>, Answer)> {
+        let tables = self.tables.lock().unwrap();
+        let item = |number: ItemId| (number != 0).then(|| tables.items.get(number).clone());
+        let mut met: Vec<_> = tables.applied.iter().collect();
+        met.sort_unstable_by_key(|(met, _)| **met);
+        let each = met.into_iter().map(|((old, request), applied)| {
+            let request = tables.requests.get(*request).clone();
+            (item(*old), request, item(applied.item), tables.answers.get(applied.answer).clone())
+        });
+        each.collect()
+    }
+}
