@@ -9,7 +9,7 @@
 //! - `table`: found, made, or refused for its shape.
 //! - `contract`: any sequence of requests is answered as a plain model of the contract answers it.
 //! - `replay`: a web request of AWS's provider and one of ours, in every order of their calls.
-//! - `history`: whether a history is possible.
+//! - `history`: whether a history is possible; `histories/` records them.
 //! - `waiting`: for a lock that somebody holds, and leases.
 //! - `calls`: how often each operation calls DynamoDB.
 //! - `http`, `refusals`, `openapi`, `events`: the contract, over the router of `local`.
