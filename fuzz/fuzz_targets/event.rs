@@ -1,0 +1,68 @@
+//! Any bytes as an event or a request, for every operation: an answer of the contract, or no event at all, which
+//! Lambda's runtime reports. Never a panic, and never a failure: the item beneath is a session.
+
+#![no_main]
+
+use std::sync::LazyLock;
+
+use functions::{Operation, event};
+use fuzz::{Service, Writes};
+use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
+use lambda_http::{Context, LambdaEvent};
+use libfuzzer_sys::fuzz_target;
+use serde_json::{Map, Value, json};
+
+static SERVICE: LazyLock<Service> = LazyLock::new(Service::default);
+
+const LOCKED: &[u8] = br#"{"CreateDate":{"S":"2026-11-20T21:53:58.273Z"},
+    "Expires":{"S":"9999-01-01T00:00:00.000Z"},"Locked":{"N":"1"},"Flags":{"N":"0"},
+    "LockId":{"S":"7d9f1f0e-2f57-4a53-9a0e-0d6a2b8c4e21"},"LockGeneration":{"N":"1795211638274"},
+    "LockDate":{"S":"2026-11-20T21:53:58.273Z"},"SessionItems":{"S":"eA=="},"Timeout":{"N":"20"}}"#;
+
+fuzz_target!(|bytes: &[u8]| {
+    let Some(event) = event_of(bytes) else { return };
+    for operation in Operation::ALL {
+        for writes in [Writes::Done, Writes::Refused] {
+            SERVICE.dynamodb.has(LOCKED, writes);
+            answered(operation, event.clone(), writes);
+        }
+    }
+});
+
+/// JSON is the event itself. Anything else is a request as HTTP writes it, whose headers are most of its
+/// bytes: in an event they are few, and seldom what is changed.
+fn event_of(bytes: &[u8]) -> Option<ApiGatewayV2httpRequest> {
+    if bytes.starts_with(b"{") {
+        return serde_json::from_slice(bytes).ok();
+    }
+    let request = std::str::from_utf8(bytes).ok()?;
+    let (head, body) = request.split_once("\n\n").unwrap_or((request, ""));
+    let lines = head.lines().filter_map(|line| line.split_once(": "));
+    let headers: Map<String, Value> =
+        lines.map(|(name, value)| (name.to_ascii_lowercase(), value.into())).collect();
+    let event = json!({
+        "pathParameters": { "application": headers.get("application") },
+        "headers": headers,
+        "requestContext": { "http": { "method": "POST" } },
+        "isBase64Encoded": true,
+        "body": body,
+    });
+    serde_json::from_value(event).ok()
+}
+
+fn answered(operation: Operation, event: ApiGatewayV2httpRequest, writes: Writes) {
+    let name = operation.name();
+    let event = LambdaEvent::new(event, Context::default());
+    let Ok(answer) = SERVICE.run(event::respond(&SERVICE.app, operation, event));
+    let answer = serde_json::to_value(answer).expect("Lambda has to write it, too");
+    let status = answer["statusCode"].as_u64().unwrap_or_default();
+    assert!(SERVICE.contract.allows(operation, status), "{name}: {answer}");
+    if status >= 500 {
+        let problem: Value =
+            answer["body"].as_str().unwrap_or_default().parse().unwrap_or_default();
+        // A write that is refused although its condition holds makes no sense to the service, rightly.
+        let refused =
+            writes == Writes::Refused && problem["type"] == "urn:session-state:malformed-item";
+        assert!(refused || problem["type"] == "urn:session-state:too-late", "{name}: {answer}");
+    }
+}
