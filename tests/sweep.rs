@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
-use session_store::{Expired, Locking, Moment, SessionId, Sweep, SweepProgress, Sweeping};
+use session_store::{Expired, Locking, SessionId, Sweep, SweepProgress, Sweeping};
 
 use crate::support::proxy::Fault;
 use crate::support::{MINUTE, Table, at, id, key};
@@ -134,23 +134,17 @@ async fn of_the_sessions_that_a_crowd_renews_while_it_sweeps_none_is_lost() {
     }
 }
 
-/// In ten years: another DynamoDB than the embedded one has a clock and a TTL of its own, and would
-/// delete what is over.
-fn later(seconds: i64) -> Moment {
-    at(10 * 365 * 86_400 + seconds)
-}
-
 #[tokio::test]
 async fn what_ttl_is_about_to_delete_is_left_to_it_until_it_is_overdue() {
     let table = Table::with_ttl(Some(Duration::from_secs(600))).await;
-    table.create(later(0)).await;
+    table.create(at(0)).await;
     let sweeping = Sweeping { leave_to_ttl: Duration::from_secs(3600), ..Sweeping::default() };
     let left = |sweep: Sweep| (sweep.expired, sweep.left_to_ttl, sweep.deleted);
 
     // Its end is at 20 minutes, its TTL at 30, and TTL's hour is over at 90.
-    let before = table.sweep_as(&sweeping, later(20 * MINUTE)).await.unwrap();
-    let within = table.sweep_as(&sweeping, later(90 * MINUTE - 1)).await.unwrap();
-    let overdue = table.sweep_as(&sweeping, later(90 * MINUTE)).await.unwrap();
+    let before = table.sweep_as(&sweeping, at(20 * MINUTE)).await.unwrap();
+    let within = table.sweep_as(&sweeping, at(90 * MINUTE - 1)).await.unwrap();
+    let overdue = table.sweep_as(&sweeping, at(90 * MINUTE)).await.unwrap();
 
     assert_eq!([left(before), left(within), left(overdue)], [(1, 1, 0), (1, 1, 0), (1, 0, 1)]);
 }
@@ -161,21 +155,21 @@ async fn what_ttl_will_not_delete_soon_is_not_left_to_it() {
     let expired = |id: &str, ttl: Value| {
         let mut item = json!({
             "SessionId": { "S": id },
-            "CreateDate": { "S": later(0).now.to_string() },
-            "Expires": { "S": later(60).now.to_string() },
+            "CreateDate": { "S": at(0).now.to_string() },
+            "Expires": { "S": at(60).now.to_string() },
         });
         if !ttl.is_null() {
             item["ExpTTL"] = ttl;
         }
         item
     };
-    let in_a_day = (later(86_400).now.as_millis() / 1000).to_string();
+    let in_a_day = (at(86_400).now.as_millis() / 1000).to_string();
     table.put(expired("without", Value::Null)).await;
     table.put(expired("as text", json!({ "S": in_a_day }))).await;
     table.put(expired("of another setting", json!({ "N": in_a_day }))).await;
-    table.create(later(0)).await;
+    table.create(at(0)).await;
 
-    let sweep = table.sweep(later(61)).await;
+    let sweep = table.sweep(at(61)).await;
 
     assert_eq!((sweep.expired, sweep.deleted, sweep.left_to_ttl), (3, 3, 0));
     assert!(!table.item().await.is_null());
@@ -184,10 +178,10 @@ async fn what_ttl_will_not_delete_soon_is_not_left_to_it() {
 #[tokio::test]
 async fn where_nothing_is_left_to_ttl_the_sweep_deletes_at_once() {
     let table = Table::with_ttl(Some(Duration::ZERO)).await;
-    table.create(later(0)).await;
+    table.create(at(0)).await;
     let sweeping = Sweeping { leave_to_ttl: Duration::ZERO, ..Sweeping::default() };
 
-    assert_eq!(table.sweep_as(&sweeping, later(20 * MINUTE)).await.unwrap().deleted, 1);
+    assert_eq!(table.sweep_as(&sweeping, at(20 * MINUTE)).await.unwrap().deleted, 1);
 }
 
 #[tokio::test]

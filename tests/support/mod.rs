@@ -3,7 +3,7 @@
 //! `Table::new()` gives a store over an empty table, with a proxy between the two that counts the
 //! calls and can lose them. The DynamoDB is embedded; set `TEST_DYNAMODB_URL` for another one.
 //!
-//! Time is `at(seconds)`, counted from an instant of 2026; nothing sleeps.
+//! Time is `at(seconds)`, counted from an instant of 2086; nothing sleeps.
 
 pub(crate) mod contract;
 pub(crate) mod history;
@@ -30,9 +30,10 @@ use tokio::net::TcpListener;
 
 use proxy::Proxy;
 
-/// When the tests are.
+/// When the tests are. Far ahead: another DynamoDB than the embedded one has a clock and a TTL of its
+/// own, and would delete what is over.
 pub(crate) fn at(seconds: i64) -> Moment {
-    let now = Timestamp::from_millis(1_795_211_638_273 + seconds * 1000).unwrap();
+    let now = Timestamp::from_millis(3_688_000_000_273 + seconds * 1000).unwrap();
     Moment { now, received: now }
 }
 
