@@ -14,7 +14,7 @@ use crate::world::World;
 /// Explores all of it: it must break the rules that the setup names, no others, and have met what it
 /// is to meet. Prints how much that was, and gives what DynamoDB was asked.
 pub(crate) fn explore(setup: Setup) -> impl Checker<Protocol> {
-    let (name, breaks, limits, reaches) = (setup.name, setup.breaks, setup.limits, setup.reaches);
+    let Setup { name, breaks, limits, shows, reaches, .. } = setup;
     let finish = HasDiscoveries::AnyFailures;
     let checker = Protocol::new(setup).checker().finish_when(finish).spawn_bfs().join();
     let model = checker.model();
@@ -36,6 +36,8 @@ pub(crate) fn explore(setup: Setup) -> impl Checker<Protocol> {
     }
     let outright = names_of(RULES, model.broken() & !bits(limits));
     assert_eq!(outright, names_of(RULES, bits(breaks)), "{name}: the rules that it breaks");
+    let hidden = names_of(RULES, bits(shows) & !model.broken());
+    assert!(hidden.is_empty(), "{name} does not show that these are limits: {hidden:?}");
     let missed = names_of(SIGHTS, bits(reaches) & !model.met());
     assert!(missed.is_empty(), "{name} never met: {missed:?}");
     checker

@@ -175,6 +175,6 @@ fn told(error: &Error) -> Told {
         Error::AlreadyExists => Told::AlreadyExists,
         Error::TooLate => Told::TooLate,
         // The model's items are all sessions and small, and its DynamoDB never fails by itself.
-        other => panic!("{}", other.chain()),
+        other => panic!("{}", session_store::chain(other)),
     }
 }

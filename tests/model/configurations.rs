@@ -64,8 +64,11 @@ pub(crate) fn locks(scale: Scale) -> Setup {
             COPY_REFUSED,
             TOO_LATE,
             INITIALIZED_AGAIN,
+            STORED,
+            RELEASED,
         ],
-        limits: &[LIMIT_LATE_LOCK, LIMIT_LATE_CREATE, LIMIT_OLD_CONTENT],
+        limits: &[LIMIT_LATE_LOCK, LIMIT_LATE_CREATE],
+        shows: &[LIMIT_LATE_LOCK, LIMIT_LATE_CREATE],
         ..Setup::new("locks", servers)
     }
 }
@@ -88,7 +91,7 @@ pub(crate) fn waiters(scale: Scale) -> Setup {
             forces: scale.of(1, 1, 2),
             ..NONE
         },
-        reaches: &[LOCKED_OUT, LOST_TOLD, FORCED, TAKEN_OVER],
+        reaches: &[LOCKED_OUT, LOST_TOLD, FORCED, TAKEN_OVER, STORED, RELEASED],
         limits: &[LIMIT_LATE_LOCK],
         ..Setup::new("waiters", servers)
     }
@@ -101,7 +104,7 @@ pub(crate) fn beginnings(scale: Scale) -> Setup {
     Setup {
         clock: &[0, 12 * SECOND],
         budget: Budget { losses: 1, copies: scale.of(0, 1, 1), ..NONE },
-        reaches: &[LOCKED_OUT, INITIALIZED_AGAIN],
+        reaches: &[LOCKED_OUT, INITIALIZED_AGAIN, STORED, RELEASED],
         limits: &[LIMIT_LATE_LOCK, LIMIT_LATE_CREATE],
         ..Setup::new("beginnings", servers)
     }
@@ -119,12 +122,14 @@ fn free_beside_locks(scale: Scale, free: &'static [Does], locks: &'static [Does]
 /// Stores without a lock, only over a session that lives.
 pub(crate) fn if_match(scale: Scale) -> Setup {
     const FREE: &[Does] = &[StoreFree(Over::Living), RemoveFree];
-    const LOCKS: &[Does] = &[Lock, Store];
+    const LOCKS: &[Does] = &[Lock, Store, Remove];
     Setup {
         before: &[Op::StoreFree { key: 12, over: Over::New, content: 12 }],
         clock: &[0, 12 * SECOND],
         budget: Budget { losses: 1, copies: 1, ..NONE },
         limits: FREE_LIMITS,
+        shows: &[LIMIT_FREE_LATE, LIMIT_FREE_TWICE],
+        reaches: &[LOCKED_OUT, LOST_TOLD, OVER_TOLD, RESEND_KNOWN, COPY_REFUSED, TOO_LATE, STORED],
         ..Setup::new("if-match", free_beside_locks(scale, FREE, LOCKS))
     }
 }
@@ -138,6 +143,7 @@ pub(crate) fn if_none_match(scale: Scale) -> Setup {
         budget: Budget { losses: 1, copies: scale.of(0, 1, 1), ..NONE },
         limits: FREE_LIMITS,
         breaks: &[NO_RETURN],
+        reaches: &[LOCKED_OUT, LOST_TOLD, RESEND_KNOWN, COPY_REFUSED, STORED],
         ..Setup::new("if-none-match", free_beside_locks(scale, FREE, LOCKS))
     }
 }
@@ -151,7 +157,22 @@ pub(crate) fn last_writer_wins(scale: Scale) -> Setup {
         budget: Budget { losses: 1, copies: scale.of(0, 1, 1), ..NONE },
         limits: FREE_LIMITS,
         breaks: &[NO_RETURN],
+        reaches: &[LOCKED_OUT, LOST_TOLD, RESEND_KNOWN, COPY_REFUSED, STORED],
         ..Setup::new("last writer wins", free_beside_locks(scale, FREE, LOCKS))
+    }
+}
+
+/// Two who store without a lock, over a session that lives: the later copy wins.
+pub(crate) fn two_writers(scale: Scale) -> Setup {
+    const FREE: &[Does] = &[StoreFree(Over::Living)];
+    Setup {
+        before: &[Op::Create],
+        clock: &[0, 12 * SECOND],
+        budget: Budget { losses: 1, copies: scale.of(1, 2, 2), ..NONE },
+        limits: FREE_LIMITS,
+        shows: &[LIMIT_FREE_LATE, LIMIT_FREE_TWICE, LIMIT_OLD_CONTENT],
+        reaches: &[RESEND_KNOWN, COPY_REFUSED, TOO_LATE],
+        ..Setup::new("two writers", vec![ours(scale.of(1, 1, 2), FREE), ours(1, FREE)])
     }
 }
 
@@ -168,6 +189,7 @@ pub(crate) fn removals(scale: Scale) -> Setup {
         clock: &[0, 5 * SECOND, 12 * SECOND],
         budget: Budget { losses: 1, copies: scale.of(0, 1, 1), ..NONE },
         limits: &[LIMIT_LATE_LOCK, LIMIT_LATE_CREATE, LIMIT_FREE_LATE, LIMIT_FREE_TWICE],
+        reaches: &[LOCKED_OUT, LOST_TOLD, RESEND_KNOWN, COPY_REFUSED],
         ..Setup::new("removals", servers)
     }
 }
@@ -182,6 +204,17 @@ pub(crate) fn endings(scale: Scale) -> Setup {
         budget: Budget { losses: scale.of(0, 0, 1), copies: scale.of(0, 1, 1), sweeps: 1, ..NONE },
         ttl: true,
         limits: &[LIMIT_LATE_LOCK, LIMIT_LATE_CREATE, LIMIT_FREE_LATE, LIMIT_FREE_TWICE],
+        reaches: &[
+            LOST_TOLD,
+            EXPIRED_STORE,
+            SWEPT,
+            SPARED,
+            TTL_DELETED,
+            CREATED_OVER,
+            RENEWED,
+            STORED,
+            RELEASED,
+        ],
         ..Setup::new("endings", vec![ours(1, DOES), ours(scale.of(1, 1, 2), MORE)])
     }
 }
@@ -221,6 +254,7 @@ pub(crate) fn leases(scale: Scale) -> Setup {
         clock: &[0, 5 * SECOND, 9 * SECOND, 15 * SECOND],
         budget: Budget { losses: 1, copies: scale.of(0, 1, 1), ..NONE },
         limits: &[LIMIT_LATE_LOCK],
+        reaches: &[LOCKED_OUT, LOST_TOLD, RESEND_KNOWN, TAKEN_OVER, LEASE_TAKEN, STORED, RELEASED],
         ..Setup::new("leases", vec![ours(scale.of(1, 1, 2), DOES), ours(1, DOES)])
     }
 }
@@ -234,6 +268,7 @@ pub(crate) fn late_flights(scale: Scale) -> Setup {
         budget: Budget { losses: scale.of(0, 1, 1), flights: scale.of(1, 1, 2), ..NONE },
         late_flights: true,
         limits: &[LIMIT_LATE_LOCK],
+        reaches: &[LOCKED_OUT, LOST_TOLD, COPY_REFUSED, STORED, RELEASED],
         ..Setup::new("late flights", vec![ours(scale.of(1, 1, 2), DOES), ours(1, DOES)])
     }
 }
@@ -252,14 +287,8 @@ pub(crate) fn beside_old(scale: Scale) -> Setup {
         before: &[Op::Create],
         clock: &[0, 21 * MINUTE],
         budget: Budget { forces: 1, sweeps: 1, ..NONE },
-        breaks: &[
-            HOLDER_ONLY,
-            NO_RETURN,
-            NO_GHOST,
-            INITIALIZE_ONCE,
-            ENDED_BY_REMOVAL,
-            NO_OVERWRITE,
-        ],
+        breaks: &[INITIALIZE_ONCE, OLD_TAKES, OLD_RETURN, OLD_GHOST, OLD_ENDS, OLD_OVERWRITES],
+        reaches: &[LOCKED_OUT, LOST_TOLD, SWEPT, SPARED, FORCED, EXPIRED_STORE, STORED, RELEASED],
         ..Setup::new("beside AWS's provider", servers)
     }
 }
@@ -273,7 +302,7 @@ pub(crate) fn two_beside_old(_: Scale) -> Setup {
         clock: &[0],
         budget: NONE,
         limits: &[LIMIT_LATE_LOCK],
-        breaks: &[ONE_HOLDER, HOLDER_ONLY],
+        breaks: &[ONE_HOLDER, OLD_TAKES],
         reaches: &[LOCKED_OUT, LOST_TOLD],
         ..Setup::new("two beside AWS's provider", vec![ours(1, OURS), ours(1, OURS), old(1, OLD)])
     }
@@ -287,11 +316,38 @@ pub(crate) fn beside_old_with_ttl(scale: Scale) -> Setup {
         before: &[Op::Create],
         clock: &[0, 12 * MINUTE, 21 * MINUTE],
         ttl: true,
-        breaks: &[HOLDER_ONLY, NO_RETURN, NO_GHOST, ENDED_BY_REMOVAL],
+        breaks: &[HOLDER_ONLY, ENDED_BY_REMOVAL, OLD_TAKES, OLD_RETURN, OLD_GHOST, OLD_ENDS],
+        reaches: &[TTL_DELETED, STORED],
         ..Setup::new(
             "beside AWS's provider without TTL",
             vec![ours(scale.of(1, 2, 2), OURS), old(1, OLD)],
         )
+    }
+}
+
+/// The same, where both have: TTL deletes what has ended, and nothing else.
+pub(crate) fn beside_old_with_the_same_ttl(scale: Scale) -> Setup {
+    Setup {
+        name: "beside AWS's provider with the same TTL",
+        old_ttl: true,
+        breaks: &[OLD_TAKES, OLD_RETURN, OLD_GHOST, OLD_ENDS],
+        reaches: &[TTL_DELETED],
+        ..beside_old_with_ttl(scale)
+    }
+}
+
+/// One of ours and one of AWS's provider, where messages are lost and arrive twice.
+pub(crate) fn losses_beside_old(scale: Scale) -> Setup {
+    const OURS: &[Does] = &[Lock, Store, Release, Remove];
+    const OLD: &[Does] = &[Touch, Create, StoreFree(Over::Unlocked), Lock, Store, Release];
+    Setup {
+        before: &[Op::Create],
+        clock: &[0, 12 * SECOND],
+        budget: Budget { losses: 1, copies: scale.of(1, 1, 2), deaths: scale.of(0, 1, 1), ..NONE },
+        limits: &[LIMIT_LATE_LOCK, LIMIT_LATE_CREATE, LIMIT_OLD_CONTENT],
+        breaks: &[OLD_TAKES, OLD_RETURN, OLD_GHOST, OLD_OVERWRITES, OLD_TWICE],
+        reaches: &[LOCKED_OUT, LOST_TOLD, RESEND_KNOWN, COPY_REFUSED, STORED, RELEASED],
+        ..Setup::new("losses beside AWS's provider", vec![ours(1, OURS), old(1, OLD)])
     }
 }
 
@@ -309,6 +365,7 @@ pub(crate) fn second_locks(scale: Scale) -> Setup {
         clock: &[0, 12 * SECOND],
         budget: Budget { losses: 1, copies: 2, ..NONE },
         limits: &[LIMIT_LATE_LOCK],
+        reaches: &[LOCKED_OUT, LOST_TOLD, OVER_TOLD, COPY_REFUSED, TOO_LATE, STORED, RELEASED],
         ..Setup::new("second locks", servers)
     }
 }

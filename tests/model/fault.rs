@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::code::Run;
 use crate::dynamodb::{Answer, Request};
-use crate::op::{Op, Told};
+use crate::op::{Lock, Op, Told};
 
 /// A mistake in a request that the code sent, or in what it told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,9 +21,13 @@ pub(crate) enum Fault {
     FetchTellsAgain,
     StoreIgnoresTheLock,
     StoreFreeIgnoresAHolder,
+    StoreFreeMakesASession,
     StoreKeepsTheLock,
     StoreBringsBack,
     StoreHidesALostLock,
+    HeldIsToldAsMissing,
+    LockTellsAnotherGeneration,
+    CreateForgetsTheGeneration,
     GenerationLeftOut,
     ReleaseLeavesTheLock,
     ReleaseBringsBack,
@@ -78,6 +82,9 @@ impl Fault {
                 cut(&mut body, "(#LockId = :lock AND #LockGeneration = :generation) AND ");
             }
             (Self::StoreFreeIgnoresAHolder, Op::StoreFree { .. }) => cut(&mut body, unlocked),
+            (Self::StoreFreeMakesASession, Op::StoreFree { .. }) if is("UpdateItem") => {
+                drop_condition(&mut body);
+            }
             (Self::StoreKeepsTheLock, Op::Store { .. }) => cut(&mut body, "#Locked = :unlocked, "),
             (Self::StoreBringsBack, Op::Store { .. }) => {
                 cut(&mut body, " AND (#Locked = :locked OR #Expires > :now)");
@@ -102,6 +109,9 @@ impl Fault {
                 );
             }
             (Self::CreateOverwrites, Op::Create) => drop_condition(&mut body),
+            (Self::CreateForgetsTheGeneration, Op::Create) => {
+                body["Item"].as_object_mut().unwrap().remove("LockGeneration");
+            }
             (Self::SweepWithoutCondition, Op::Sweep) => drop_condition(&mut body),
             (Self::SweepIgnoresAYoungLock, Op::Sweep) => {
                 cut(&mut body, " AND NOT (#Locked = :locked AND #LockDate > :spared)");
@@ -123,6 +133,15 @@ impl Fault {
                 Told::Session { lock: Some(lock), .. },
             ) if run.answers[0].status != 200 => Told::Locked(lock),
             (Self::StoreHidesALostLock, Op::Store { .. }, Told::LockLost) => Told::Done,
+            (Self::HeldIsToldAsMissing, Op::Lock { .. }, Told::Locked(_)) => Told::NotFound,
+            (
+                Self::LockTellsAnotherGeneration,
+                Op::Lock { .. },
+                Told::Session { content, initialize, lock: Some(lock) },
+            ) => {
+                let generation = lock.generation.map(|generation| generation - 1);
+                Told::Session { content, initialize, lock: Some(Lock { generation, ..lock }) }
+            }
             _ => told,
         }
     }

@@ -28,12 +28,17 @@ found! {
     a_lock_that_leaves_the_flag: LockLeavesTheFlag in beginnings breaks INITIALIZE_ONCE;
     a_lock_that_does_not_note_that_it_was_told: LockForgetsWhoWasTold in beginnings breaks INITIALIZE_TOLD;
     a_fetch_that_does_not_note_who_was_told: FetchForgetsWhoWasTold in beginnings breaks INITIALIZE_TOLD;
-    a_fetch_that_takes_the_flag_of_a_holder: FetchTellsAgain in beginnings breaks INITIALIZE_ONCE;
+    a_fetch_that_tells_the_flag_that_it_read: FetchTellsAgain in beginnings breaks INITIALIZE_ONCE;
     a_store_that_ignores_the_lock: StoreIgnoresTheLock in waiters breaks HOLDER_ONLY;
     a_store_that_hides_a_lost_lock: StoreHidesALostLock in waiters breaks SUCCESS_TRUE;
+    a_held_session_that_is_told_as_missing: HeldIsToldAsMissing in locks breaks READS_TRUE;
+    a_lock_that_tells_another_generation: LockTellsAnotherGeneration in locks breaks SUCCESS_TRUE;
+    a_lock_of_a_session_before: CreateForgetsTheGeneration in locks breaks NO_SAME_LOCK;
+    a_store_whose_resend_writes_again: StoreIgnoresTheLock in locks breaks ONE_EFFECT;
     a_store_that_brings_back_what_has_expired: StoreBringsBack in forced_endings breaks NO_RETURN;
     a_store_that_keeps_the_lock: StoreKeepsTheLock in locks breaks SUCCESS_TRUE;
     a_store_without_a_lock_that_ignores_a_holder: StoreFreeIgnoresAHolder in if_match breaks HOLDER_ONLY;
+    a_store_over_a_living_session_that_makes_one: StoreFreeMakesASession in if_match breaks NO_RETURN;
     a_generation_that_is_left_out: GenerationLeftOut in second_locks breaks LATE_NO_EFFECT;
     a_release_that_leaves_the_lock: ReleaseLeavesTheLock in locks breaks SUCCESS_TRUE;
     a_release_that_brings_back_what_has_expired: ReleaseBringsBack in endings breaks NO_RETURN;

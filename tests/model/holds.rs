@@ -22,6 +22,7 @@ explored! {
     if_match,
     if_none_match,
     last_writer_wins,
+    two_writers,
     removals,
     endings,
     forced_endings,
@@ -32,6 +33,8 @@ explored! {
     beside_old,
     two_beside_old,
     beside_old_with_ttl,
+    beside_old_with_the_same_ttl,
+    losses_beside_old,
 }
 
 /// Prints the shortest way in which a configuration breaks a rule: `MODEL_STORY=locks:19`.

@@ -3,7 +3,7 @@
 use crate::op::{Instant, Op, Over, Told};
 use crate::property::*;
 use crate::protocol::Protocol;
-use crate::state::{NONE_SEEN, Slot, State, seen};
+use crate::state::{At, NONE_SEEN, Slot, State, seen};
 use crate::world::{Applied, Facts, ItemId, View};
 
 /// An hour, for which the sweep spares a lock.
@@ -15,6 +15,13 @@ pub(crate) struct Who {
     pub(crate) op: Op,
     pub(crate) slot: Option<Slot>,
     pub(crate) received: Instant,
+}
+
+impl Who {
+    /// Which rule it breaks: ours, or what is known of AWS's provider.
+    fn breaks(self, ours: Number, old: Number) -> Number {
+        if self.op.is_old() { old } else { ours }
+    }
 }
 
 impl Protocol {
@@ -32,6 +39,18 @@ impl Protocol {
                 state.reaches(COPY_REFUSED);
             }
         }
+        if let Some(slot) = who.slot
+            && applied.passed
+            && let Some(lock) = after.last.filter(|_| who.op.locks() && after.locked)
+        {
+            let took = &mut state.attempt(slot).took;
+            *took = Some((took.map_or(lock, |(first, _)| first), lock));
+        }
+        if let (Some(slot), Op::Touch { holder: Some((lock, _)) }) = (who.slot, who.op)
+            && before.view(self.now(state)).lock == Some(lock)
+        {
+            state.attempt(slot).took = Some((lock, lock));
+        }
         if let Op::Store { content, .. } | Op::StoreFree { content, .. } = who.op
             && applied.passed
             && (after.content != content || after.locked)
@@ -46,13 +65,18 @@ impl Protocol {
     fn judge_change(&self, state: &mut State, who: Who, before: Facts, after: Facts) {
         let now = self.now(state);
         let (was, is) = (before.view(now), after.view(now));
+        // A web server's next step in the same web request is nobody else's; a copy of an earlier one is.
+        let asks = |at: At| matches!(at, At::Asking { slot, .. } if Some(slot) == who.slot);
+        let client = state.clients.iter().position(|client| asks(client.at));
         for (slot, attempt) in state.attempts.iter_mut().enumerate() {
             let Some(attempt) = attempt else { continue };
-            attempt.others |= who.slot != u8::try_from(slot).ok();
+            let own =
+                client == Some(attempt.client.into()) || who.slot == Slot::try_from(slot).ok();
+            attempt.others |= !own;
             attempt.sees(is);
         }
         if after.exists && !after.session && (before.session || !before.exists) {
-            state.breaks(NO_GHOST);
+            state.breaks(who.breaks(NO_GHOST, OLD_GHOST));
         }
         let renews = matches!(who.op, Op::Touch { .. } | Op::Fetch { .. } | Op::Lock { .. });
         if renews && before.exists && after.exists && after.expires < before.expires {
@@ -79,7 +103,7 @@ impl Protocol {
         self.judge_holder(state, who, before, now, is);
         let old_content = is.content != 0 && state.gone & seen(true, is.content) != 0;
         if is.live && !was.live && (old_content || !may_make(who.op, before)) {
-            state.breaks(NO_RETURN);
+            state.breaks(who.breaks(NO_RETURN, OLD_RETURN));
         }
         if was.live && was.content != is.content && old_content {
             state.breaks(LIMIT_OLD_CONTENT);
@@ -130,6 +154,7 @@ impl Protocol {
             // Who asked for a lock or a session is told that it is there, and it is.
             (false, true) if only_locks || op == Op::Create => {}
             (false, true) if free => state.breaks(LIMIT_FREE_TWICE),
+            (false, true) if op.is_old() => state.breaks(OLD_TWICE),
             (false, true) => state.breaks(ONE_EFFECT),
             (false, false) => {}
         }
@@ -142,7 +167,7 @@ impl Protocol {
         let removes = matches!(who.op, Op::Remove { .. } | Op::OldRemove { .. });
         if was.live && !after.view(now).live {
             if !removes {
-                state.breaks(ENDED_BY_REMOVAL);
+                state.breaks(who.breaks(ENDED_BY_REMOVAL, OLD_ENDS));
             }
             let newer = before.created.is_some_and(|created| created > who.received);
             if who.op == (Op::Remove { lock: None }) && newer {
@@ -150,7 +175,7 @@ impl Protocol {
             }
         }
         if matches!(who.op, Op::Create | Op::OldCreate) && was.live {
-            state.breaks(NO_OVERWRITE);
+            state.breaks(who.breaks(NO_OVERWRITE, OLD_OVERWRITES));
         }
         if who.op == Op::Sweep && !after.exists {
             state.reaches(SWEPT);
@@ -170,7 +195,7 @@ impl Protocol {
         let own = who.op.lock() == Some(stood) || who.op.locks() && who.op.key() == Some(stood.key);
         let over = who.op.locks() && before.lease_ends.is_some_and(|end| end <= now);
         if !own && !over {
-            state.breaks(HOLDER_ONLY);
+            state.breaks(who.breaks(HOLDER_ONLY, OLD_TAKES));
         }
         if over {
             state.reaches(LEASE_TAKEN);
@@ -215,12 +240,16 @@ impl Protocol {
                 }
                 (Told::Done, Op::StoreFree { .. }) => attempt.passed,
                 (Told::Done, Op::Create) => attempt.passed || view.live,
-                (Told::Done, Op::Remove { .. }) => {
+                (Told::Done, Op::Remove { lock }) => {
                     let newer =
                         facts.created.is_some_and(|created| created > self.received(state, number));
-                    attempt.passed || attempt.seen & NONE_SEEN != 0 || newer
+                    attempt.passed || attempt.seen & NONE_SEEN != 0 || lock.is_none() && newer
                 }
-                (Told::Session { .. }, Op::Lock { .. }) => attempt.passed,
+                (Told::Done, Op::Touch { holder: None }) => attempt.seen & !NONE_SEEN != 0,
+                (Told::Done, Op::Touch { holder: Some(_) }) => attempt.took.is_some(),
+                (Told::Session { lock: Some(lock), .. }, Op::Lock { .. }) => {
+                    attempt.took.is_some_and(|(first, last)| [first, last].contains(&lock))
+                }
                 _ => true,
             };
             if !truly {
@@ -258,6 +287,8 @@ impl Protocol {
             Told::LockLost => state.reaches(LOST_TOLD),
             Told::LockOver => state.reaches(OVER_TOLD),
             Told::Session { lock: Some(_), .. } => self.judge_holders(state, number),
+            Told::Done if matches!(attempt.op, Op::Store { .. }) => state.reaches(STORED),
+            Told::Done if matches!(attempt.op, Op::Release { .. }) => state.reaches(RELEASED),
             _ => {}
         }
     }

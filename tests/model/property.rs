@@ -44,6 +44,13 @@ numbered! { RULES:
     21 LIMIT_FREE_LATE "a late copy of a request without a lock has no effect after its answer",
     22 LIMIT_FREE_TWICE "a resend of a request without a lock has no second effect",
     23 LIMIT_OLD_CONTENT "a store without a lock puts nothing back that was replaced",
+    // What AWS's provider does to a table that it shares with us.
+    24 OLD_TAKES "AWS's provider takes nothing from a holder and writes over none",
+    25 OLD_RETURN "AWS's provider brings nothing back that was removed or expired",
+    26 OLD_GHOST "AWS's provider leaves no item that is no session",
+    27 OLD_ENDS "AWS's provider ends a living session by a removal only",
+    28 OLD_OVERWRITES "AWS's provider creates over no living session",
+    29 OLD_TWICE "a resend of AWS's provider has no second effect",
 }
 
 numbered! { SIGHTS:
@@ -64,6 +71,8 @@ numbered! { SIGHTS:
     14 CREATED_OVER "a create came over an expired session",
     15 FORCED "a waiter gave back another's lock",
     16 RENEWED "a renewal moved Expires forwards",
+    17 STORED "a holder stored",
+    18 RELEASED "a holder released",
 }
 
 /// The rules that are to hold; which one does not, the state says.

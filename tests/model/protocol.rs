@@ -62,7 +62,7 @@ pub(crate) struct Protocol {
 impl Attempt {
     /// What somebody who reads would see. Of those who do not, only whether there was nothing counts.
     pub(crate) fn sees(&mut self, view: View) {
-        if !view.live || self.op.key().is_some() {
+        if !view.live || self.op.key().is_some() || matches!(self.op, Op::Touch { .. }) {
             self.seen |= seen(view.live, view.content);
         }
     }
@@ -173,8 +173,10 @@ impl Model for Protocol {
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
         actions.push(Action::Tick);
         if state.left.sweeps > 0 {
-            let old = self.setup.servers.iter().any(|server| server.old);
-            actions.push(if old { Action::OldSweep } else { Action::Sweep });
+            actions.push(Action::Sweep);
+            if self.setup.servers.iter().any(|server| server.old) {
+                actions.push(Action::OldSweep);
+            }
         }
         if self.setup.ttl || self.setup.old_ttl {
             actions.push(Action::Ttl);

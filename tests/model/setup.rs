@@ -50,8 +50,9 @@ pub(crate) struct Setup {
     pub(crate) old_ttl: bool,
     /// A call to DynamoDB may be on the network for longer than a request may take.
     pub(crate) late_flights: bool,
-    /// The limits that it may meet: the documents name them.
+    /// The limits that it may meet: the documents name them. And those that it must, as they say.
     pub(crate) limits: &'static [Number],
+    pub(crate) shows: &'static [Number],
     /// The rules that it does break, each known and documented.
     pub(crate) breaks: &'static [Number],
     /// What it must have met, to be a check at all.
@@ -81,6 +82,7 @@ impl Setup {
             old_ttl: false,
             late_flights: false,
             limits: &[],
+            shows: &[],
             breaks: &[],
             reaches: &[property::TOLD],
         }

@@ -130,6 +130,8 @@ pub(crate) struct Attempt {
     pub(crate) effect: bool,
     /// Its caller has its answer.
     pub(crate) answered: bool,
+    /// The first lock that it took, and the last; the lock that it renewed the lease of.
+    pub(crate) took: Option<(Lock, Lock)>,
     /// It has cleared the flag.
     pub(crate) cleared: bool,
     /// Somebody else has changed the item since it began.

@@ -22,11 +22,14 @@ impl Protocol {
             passed: false,
             effect: false,
             answered: false,
+            took: None,
             cleared: false,
             others: false,
             seen: 0,
         });
         attempt.answered = false;
+        // What was there before it asks again is no answer to that.
+        attempt.seen = 0;
         attempt.sees(view);
         Slot::try_from(slot).ok()
     }

@@ -82,6 +82,7 @@ async fn the_model_s_dynamodb_does_what_the_embedded_one_does() {
         configuration::locks,
         configuration::if_match,
         configuration::endings,
+        configuration::leases,
         configuration::beside_old,
     ];
     for setup in setups.map(|setup| setup(Scale::Quick)) {
@@ -96,7 +97,7 @@ async fn the_model_s_dynamodb_does_what_the_embedded_one_does() {
             let what = format!("{name}: {} of {old:?}", request.body);
             assert_eq!(status, answer.status, "{what}: {body}");
             let said = answer.json();
-            for shown in ["Item", "Attributes"] {
+            for shown in ["__type", "Item", "Attributes"] {
                 assert_eq!(body[shown], said[shown], "{what}");
             }
             assert_eq!(real.item().await, new.as_ref().map_or(Value::Null, to_json), "{what}");
