@@ -120,6 +120,18 @@ async fn an_event_whose_body_is_not_base64_is_400() {
 }
 
 #[tokio::test]
+async fn an_event_whose_body_is_an_empty_text_stores_an_empty_session() {
+    let (_table, app) = locked().await;
+    let mut event: Value = serde_json::from_str(&file("store")).unwrap();
+    event["body"] = "".into();
+    event["isBase64Encoded"] = false.into();
+
+    let answer = local::gateway::invoke(&app, Operation::Store, &event.to_string()).await.unwrap();
+
+    assert_eq!(answer["statusCode"], 204);
+}
+
+#[tokio::test]
 async fn the_schedule_s_event_is_json_and_a_sweep_reports_what_it_did() {
     let event: Value = serde_json::from_str(&file("sweep")).unwrap();
     let (_table, app) = locked().await;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use functions::App;
 use functions::http::Kind;
@@ -106,6 +107,25 @@ async fn a_refused_write_costs_the_size_of_the_item_in_its_way() {
 }
 
 #[tokio::test]
+async fn an_event_counts_what_a_waiter_did_and_is_silent_of_what_nobody_did() {
+    let (service, _, events) = service(false).await;
+    service.ask("PUT", &[], b"x").await;
+    service.lock().await;
+    events.take();
+
+    service.ask("POST /lock", &[("Prefer", "wait=1")], b"").await;
+    service.ask("GET", &[], b"").await;
+
+    let [waiter, fetch] = &events.take()[..] else { panic!("two events") };
+    assert_eq!((&waiter["RefusedWrites"], &waiter["Waits"]), (&json!(1), &json!(1)));
+    assert!(waiter["Wait"].as_f64() > Some(0.0) && waiter["Looks"].as_u64() > Some(0), "{waiter}");
+    for name in ["RefusedWrites", "Waits", "Wait", "Looks", "Takeovers"] {
+        assert_eq!(fetch.get(name), None, "{name}");
+    }
+    assert_eq!(waiter.get("Takeovers"), None);
+}
+
+#[tokio::test]
 async fn an_event_has_neither_the_session_id_nor_the_session() {
     let (service, _, events) = service(true).await;
     let id = [("Session-Id", "s3cretS3ssionId")];
@@ -118,6 +138,30 @@ async fn an_event_has_neither_the_session_id_nor_the_session() {
     for secret in ["s3cretS3ssionId", "s3cretItems", "czNjcmV0SXRlbXM"] {
         assert!(!events.contains(secret));
     }
+}
+
+#[tokio::test]
+async fn the_event_of_a_sweep_says_how_old_its_pass_is_and_whether_it_has_ended() {
+    let (service, app, events) = service(false).await;
+    let began = Timestamp::now();
+    let sweep = async |options: Value, now| {
+        functions::sweep(&app, &options, "", None, now).await.unwrap();
+    };
+
+    // What was only looked at is not counted.
+    sweep(json!({ "dry_run": true }), began).await;
+    sweep(json!({ "time_limit_seconds": 0 }), began).await;
+    service.table.proxy.take_calls();
+    tokio::select! {
+        () = sweep(json!({}), began) => panic!("it was not killed"),
+        () = service.table.proxy.until(2) => {}
+    }
+    sweep(json!({}), began + Duration::from_secs(2 * 60 * 60)).await;
+
+    let said = events.take();
+    let said: Vec<_> =
+        said.iter().map(|event| (&event["Completed"], event["PassHours"].as_f64())).collect();
+    assert_eq!(said, [(&json!(0), None), (&json!(1), Some(2.0))]);
 }
 
 /// A metric: its name, and the dimensions it stands under with their values.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use session_store::{Error, Sweep, SweepProgress, Sweeping};
+use session_store::{Error, SessionStore, Sweep, SweepProgress, Sweeping, client};
 
 use crate::support::proxy::Fault;
 use crate::support::{MINUTE, Table, at};
@@ -75,7 +75,8 @@ async fn a_run_whose_time_is_over_says_so_and_the_next_one_carries_on_in_the_sam
     assert!(!first.complete && first.pages < 4, "{first:?}");
     assert_eq!(position["PassStarted"]["S"], at(30).now.to_string());
     assert!(second.complete && second.pages < 5, "{second:?}");
-    assert_eq!(second.pass.unwrap().started, at(30).now);
+    let pass = second.pass.unwrap();
+    assert_eq!((pass.started, pass.scanned_before), (at(30).now, first.scanned));
     assert_eq!(left(&table, 8).await, [false, true, false, true, false, true, false, true]);
 }
 
@@ -189,6 +190,52 @@ async fn calls_that_are_throttled_or_lost_are_made_again() {
     let sweep = table.sweep(at(20 * MINUTE)).await;
 
     assert_eq!((sweep.throttled, sweep.deleted, sweep.complete), (3, 1, true));
+}
+
+#[tokio::test]
+async fn a_call_that_dynamodb_rejects_is_made_once() {
+    let table = Table::new().await;
+    let mut settings = table.sessions.settings().clone();
+    settings.table = "NoSuchTable".to_owned();
+    let sessions = SessionStore::new(client::at(&table.proxy.url), settings);
+
+    let swept = sessions.sweep(&Sweeping::default(), &SweepProgress::default(), at(1).now).await;
+
+    assert!(matches!(swept, Err(Error::DynamoDb { operation: "UpdateItem", .. })), "{swept:?}");
+    assert_eq!(table.proxy.take_apis(), ["UpdateItem"]);
+}
+
+#[tokio::test]
+async fn a_sweep_of_a_table_whose_key_has_another_name_than_was_said_is_a_failure_and_not_complete()
+{
+    let table = pages(8).await;
+    let mut settings = table.sessions.settings().clone();
+    settings.hash_key = "Id".to_owned();
+    let sessions = SessionStore::new(table.client.clone(), settings);
+    let how = Sweeping { dry_run: true, ..Sweeping::default() };
+    let progress = SweepProgress::default();
+
+    let swept = sessions.sweep(&how, &progress, at(30).now).await;
+
+    assert!(matches!(swept, Err(Error::Malformed { attribute: "LastEvaluatedKey" })), "{swept:?}");
+    assert!(!progress.so_far().complete);
+}
+
+#[tokio::test]
+async fn a_sweep_with_a_budget_learns_what_items_weigh_and_reads_pages_of_a_twentieth_of_a_second()
+{
+    let table = Table::new().await;
+    for n in 0..40 {
+        table.create_as(&format!("s{n}"), at(0)).await;
+    }
+    // A page is to cost a unit, which is 8 KB: more than all of these weigh.
+    let how = Sweeping { read_units: Some(20.0), write_units: Some(1e6), ..Sweeping::default() };
+
+    let sweep = table.sweep_as(&how, at(20 * MINUTE)).await.unwrap();
+
+    assert!(sweep.complete && sweep.deleted == 40, "{sweep:?}");
+    // 1 item, then 2, 4, ..., for each page of them costs half a unit; but with no more than 40 left.
+    assert!((4..=12).contains(&sweep.pages), "{}", sweep.pages);
 }
 
 #[tokio::test]

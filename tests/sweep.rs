@@ -1,10 +1,11 @@
 //! Sweep: delete what has expired.
 
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
-use futures_util::{StreamExt, stream};
+use futures_util::future::join_all;
 use serde_json::{Value, json};
-use session_store::{Expired, Locking, SessionId, Sweep, SweepProgress, Sweeping};
+use session_store::{Error, Expired, Locking, SessionId, Sweep, SweepProgress, Sweeping};
 
 use crate::support::proxy::Fault;
 use crate::support::{MINUTE, Table, at, id, key};
@@ -102,36 +103,56 @@ async fn a_session_that_is_renewed_while_its_delete_is_on_its_way_survives() {
     assert!(table.items(at(20 * MINUTE)).await.is_some());
 }
 
-/// Sessions that end at 20 minutes, and a crowd that touches every other one a second before, by its
-/// own clock, while the sweep runs flat out at 20 minutes by the sweep's.
-#[tokio::test]
+/// A crowd that touches, and time that passes with each of its touches, while one sweep follows the
+/// other. A touch that succeeded leaves nineteen minutes at the least: it need not write for one more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_the_sessions_that_a_crowd_renews_while_it_sweeps_none_is_lost() {
     let table = Table::new().await;
     let ids: Vec<_> =
-        (0..400).map(|n| SessionId::new(None, &format!("s{n}"), false).unwrap()).collect();
-    let sweeping = Sweeping { segments: 2, ..Sweeping::default() };
-    for round in 1..=3 {
-        for id in &ids {
-            table.sessions.create(id, None, at((round - 1) * 20 * MINUTE)).await.unwrap();
+        (0..96).map(|n| SessionId::new(None, &format!("s{n}"), false).unwrap()).collect();
+    let clock = AtomicI64::new(0);
+    let crowd_is_here = AtomicBool::new(true);
+    let now = || at(clock.load(Ordering::Relaxed));
+    // Each has sessions of its own, or it could not know until when they live.
+    let visitor = async |ids: &[SessionId]| {
+        let mut lives_until = vec![None; ids.len()];
+        let (mut kept, mut ended) = (0, 0);
+        for _ in 0..150 {
+            clock.fetch_add(fastrand::i64(0..20), Ordering::Relaxed);
+            let n = fastrand::usize(..ids.len());
+            let when = now();
+            match table.sessions.touch(&ids[n], None, None, when).await {
+                Ok(()) => kept += 1,
+                Err(Error::NotFound) => {
+                    assert!(lives_until[n] <= Some(when.now), "one that lives is lost");
+                    table.sessions.create(&ids[n], None, when).await.unwrap();
+                    ended += 1;
+                }
+                Err(other) => panic!("{other}"),
+            }
+            lives_until[n] = Some(when.now + Duration::from_secs(19 * 60));
         }
-        let end = at(round * 20 * MINUTE);
-        let touch = async |id| {
-            let touched = table.sessions.touch(id, None, None, at(round * 20 * MINUTE - 1)).await;
-            touched.is_ok().then_some(id)
-        };
-
-        let crowd = stream::iter(ids.iter().step_by(2)).map(touch).buffer_unordered(32);
-        let (sweep, touched) =
-            tokio::join!(table.sweep_as(&sweeping, end), crowd.collect::<Vec<_>>());
-
-        let (sweep, touched) = (sweep.unwrap(), touched.into_iter().flatten());
-        let mut survivors = 0;
-        for id in touched {
-            assert!(table.sessions.fetch(id, key(1), end).await.is_ok(), "one that lives is lost");
-            survivors += 1;
+        (kept, ended)
+    };
+    let sweeping = async || {
+        let mut deleted = 0;
+        while crowd_is_here.load(Ordering::Relaxed) {
+            let how = Sweeping { segments: 2, ..Sweeping::default() };
+            deleted += table.sweep_as(&how, now()).await.unwrap().deleted;
         }
-        assert!(survivors > 0 && sweep.deleted > 0, "nobody met: {survivors} {sweep:?}");
-    }
+        deleted
+    };
+
+    let crowd = async {
+        let crowd = join_all(ids.chunks(6).map(visitor)).await;
+        crowd_is_here.store(false, Ordering::Relaxed);
+        crowd
+    };
+    let (deleted, crowd) = tokio::join!(sweeping(), crowd);
+
+    let kept: u32 = crowd.iter().map(|visitor| visitor.0).sum();
+    let ended: u32 = crowd.iter().map(|visitor| visitor.1).sum();
+    assert!(kept > 100 && ended > 100 && deleted > 100, "nobody met: {kept} {ended} {deleted}");
 }
 
 #[tokio::test]
@@ -262,6 +283,9 @@ async fn a_ghost_that_could_still_be_made_a_session_is_never_deleted() {
     let sweep = table.sweep_as(&sweeping, at(120)).await.unwrap();
 
     assert_eq!((sweep.ghosts, sweep.ghosts_deleted), (6, 0));
+    // Only of those with `SessionItems` alone, which it did not read, is a write refused; two more
+    // begin and end the pass, and one keeps its position.
+    assert_eq!(sweep.calls, 1 + 3 + 2);
     assert!(!table.item_of("marked SessionItems").await.is_null());
 }
 
@@ -282,6 +306,40 @@ async fn a_ghost_that_became_a_session_while_its_delete_was_on_its_way_survives(
 
     assert_eq!(sweep.unwrap().ghosts_deleted, 0);
     assert!(table.items(at(61)).await.is_some());
+}
+
+#[tokio::test]
+async fn a_ghost_that_went_before_it_was_marked_is_not_made_again() {
+    let table = Table::new().await;
+    table.put(json!({ "SessionId": { "S": "s1" }, "Flags": { "N": "0" } })).await;
+    let sweeping = Sweeping { ghosts_after: Some(Duration::from_secs(1)), ..Sweeping::default() };
+    table.proxy.hold();
+
+    let remove = async {
+        // The position and the scan; then the mark is on its way.
+        table.proxy.let_through();
+        table.proxy.let_through();
+        table.proxy.until(3).await;
+        table.delete().await;
+        table.proxy.open();
+    };
+    let (sweep, ()) = tokio::join!(table.sweep_as(&sweeping, at(60)), remove);
+
+    assert_eq!(sweep.unwrap().ghosts, 1);
+    assert!(table.item().await.is_null());
+}
+
+#[tokio::test]
+async fn a_living_session_is_not_endangered_by_the_second_to_which_its_ttl_is_rounded() {
+    let table = Table::with_ttl(Some(Duration::ZERO)).await;
+    // It ends at 1,200.273 s, so its TTL is 1,200.
+    table.create(at(0)).await;
+    let mut shortly_before = at(20 * MINUTE);
+    shortly_before.now = shortly_before.now - Duration::from_millis(1);
+
+    let sweep = table.sweep(shortly_before).await;
+
+    assert_eq!((sweep.endangered, sweep.expired), (0, 0));
 }
 
 #[tokio::test]

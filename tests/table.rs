@@ -57,7 +57,7 @@ async fn the_hash_key_s_name_is_the_table_s() {
     let name = name();
     make(&client, &name, &[("Id", KeyType::Hash, ScalarAttributeType::S)]).await;
 
-    assert_eq!(describe(&client, &name).await.unwrap(), "Id");
+    assert_eq!(describe(&client, &name).await.unwrap().hash_key, "Id");
 }
 
 #[tokio::test]

@@ -60,7 +60,7 @@ impl App {
         let mut config = Config::from_env()?;
         let client = client::from_env().await;
         match table::describe(&client, &config.settings.table).await {
-            Ok(hash_key) => config.settings.hash_key = hash_key,
+            Ok(table) => config.settings.hash_key = table.hash_key,
             Err(error @ TableError::WrongShape { .. }) => return Err(error.into()),
             Err(error) => {
                 let hash_key = &config.settings.hash_key;

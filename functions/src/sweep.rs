@@ -64,7 +64,8 @@ pub async fn sweep(
     let swept = app.sessions.sweep(&sweeping, &progress, now).await;
     let sweep = progress.so_far();
     let report = SweepReport::of(&sweep, sweeping.dry_run, started.elapsed());
-    if let Some(metrics) = &app.metrics {
+    // What was only looked at is not to be added to what was done.
+    if let Some(metrics) = app.metrics.as_ref().filter(|_| !sweeping.dry_run) {
         metrics.write(&SweepEvent {
             timestamp: SystemTime::now(),
             operation: "sweep",
@@ -72,7 +73,7 @@ pub async fn sweep(
             request_id: request_id.to_owned(),
             requests: 1,
             failures: u32::from(swept.is_err()),
-            completed: u32::from(sweep.complete && !sweeping.dry_run),
+            completed: u32::from(sweep.complete),
             pass_hours: sweep.pass.map(|pass| now.since(pass.started).as_secs_f64() / 3600.0),
             latency: started.elapsed(),
             report: report.clone(),
@@ -83,25 +84,19 @@ pub async fn sweep(
     match swept {
         Ok(_) => Ok(report),
         Err(error) => {
-            tracing::error!(error = error.chain(), "sweep failed");
+            tracing::error!(error = session_store::chain(&error), "sweep failed");
             Err(SweepError::Failed(error))
         }
     }
 }
 
-/// How to go about a sweep: the settings, and what the event asks for. An event of the schedule has
-/// its options in `detail`.
+/// How to go about a sweep: the settings, and what the event asks for.
 fn sweeping(
     settings: &Sweeping,
     event: &Value,
     left: Option<Duration>,
 ) -> Result<Sweeping, SweepError> {
-    let options = if event.get("detail-type").is_some() { &event["detail"] } else { event };
-    let request = match options {
-        Value::Null => SweepRequest::default(),
-        Value::Object(_) => SweepRequest::deserialize(options).map_err(SweepError::Event)?,
-        _ => return Err(SweepError::Option("the options of a sweep are a JSON object")),
-    };
+    let request = options(event)?;
     let units = |asked: Option<f64>, set| match asked {
         None => Ok(set),
         Some(units) if units.is_finite() && units >= 1.0 => Ok(Some(units)),
@@ -123,6 +118,27 @@ fn sweeping(
     })
 }
 
+/// What the event asks for: all of it, or the `detail` of an event of a schedule. EventBridge sends
+/// that as an object, EventBridge Scheduler as the text of one.
+/// Source: <https://github.com/aws/aws-lambda-dotnet/issues/1864>, which shows such an event.
+fn options(event: &Value) -> Result<SweepRequest, SweepError> {
+    let detail = event.get("detail-type").map(|_| &event["detail"]);
+    let parsed;
+    let options = match detail {
+        None => event,
+        Some(Value::String(text)) => {
+            parsed = serde_json::from_str(text).map_err(SweepError::Event)?;
+            &parsed
+        }
+        Some(detail) => detail,
+    };
+    match options {
+        Value::Null => Ok(SweepRequest::default()),
+        Value::Object(_) => SweepRequest::deserialize(options).map_err(SweepError::Event),
+        _ => Err(SweepError::Option("the options of a sweep are a JSON object")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,8 +150,14 @@ mod tests {
 
     #[test]
     fn an_event_that_asks_for_nothing_is_as_the_settings_say() {
-        let scheduled = json!({ "detail-type": "Scheduled Event", "id": "1", "detail": {} });
-        for event in [Value::Null, json!({}), scheduled] {
+        let scheduled = |detail: Value| json!({ "detail-type": "Scheduled Event", "id": "1", "detail": detail });
+        for event in [
+            Value::Null,
+            json!({}),
+            scheduled(json!({})),
+            scheduled(json!("{}")),
+            scheduled(json!(null)),
+        ] {
             let expected =
                 Sweeping { time_limit: Some(Duration::from_secs(890)), ..Sweeping::default() };
 
@@ -157,7 +179,10 @@ mod tests {
         };
 
         assert_eq!(asked(options.clone()).unwrap(), expected);
-        assert_eq!(asked(json!({ "detail-type": "x", "detail": options })).unwrap(), expected);
+        for detail in [options.to_string().into(), options] {
+            let event = json!({ "detail-type": "x", "detail": detail });
+            assert_eq!(asked(event).unwrap(), expected);
+        }
     }
 
     #[test]
@@ -172,6 +197,8 @@ mod tests {
             json!([]),
             json!("dry_run"),
             json!({ "detail-type": "x", "detail": { "segment": 1 } }),
+            json!({ "detail-type": "x", "detail": "{\"segment\":1}" }),
+            json!({ "detail-type": "x", "detail": "" }),
         ] {
             assert!(asked(options.clone()).is_err(), "{options}");
         }

@@ -46,8 +46,7 @@ pub enum RunError {
 pub async fn run(options: Options) -> Result<(), RunError> {
     let listener = bind(options.port, "port").await?;
     let (client, embedded) = match &options.endpoint_url {
-        Some(url) if has_credentials() => (client::from_env_at(url).await, None),
-        Some(url) => (client::at(url), None),
+        Some(url) => (client_at(url).await, None),
         None => {
             let embedded = embed(&options).await?;
             (client::at(&embedded.url), Some(embedded))
@@ -81,8 +80,13 @@ async fn embed(options: &Options) -> Result<Embedded, RunError> {
     })
 }
 
-fn has_credentials() -> bool {
-    ["AWS_ACCESS_KEY_ID", "AWS_PROFILE"].iter().any(|name| std::env::var_os(name).is_some())
+/// The DynamoDB at a URL, with the credentials of the environment or profile if one is set.
+pub(crate) async fn client_at(url: &str) -> Client {
+    let credentials = ["AWS_ACCESS_KEY_ID", "AWS_PROFILE"];
+    match credentials.iter().any(|name| std::env::var_os(name).is_some()) {
+        true => client::from_env_at(url).await,
+        false => client::at(url),
+    }
 }
 
 async fn app(options: &Options, client: Client) -> Result<App, RunError> {
@@ -103,7 +107,8 @@ async fn app(options: &Options, client: Client) -> Result<App, RunError> {
         ttl_attribute: attribute,
     };
     let hash_key = if options.no_create {
-        found::describe(&client, &table.name).await.map_err(BoxError::from)
+        let found = found::describe(&client, &table.name).await;
+        found.map(|found| found.hash_key).map_err(BoxError::from)
     } else {
         find_or_make(&client, &table).await
     };

@@ -13,7 +13,7 @@ use session_store::{
     table,
 };
 
-use crate::run::{RunError, stop_signal};
+use crate::run::{RunError, client_at, stop_signal};
 
 const USUAL_TTL_DELAY_HOURS: u32 = (Sweeping::USUAL_TTL_DELAY.as_secs() / 3600) as u32;
 
@@ -24,7 +24,8 @@ const LOOKS_PER_LINE: u32 = 150;
 /// Sweep expired sessions from a table now, with a report; Ctrl-C stops, and the next sweep carries on
 #[derive(Debug, Clone, Args)]
 pub struct SweepOptions {
-    /// The DynamoDB at this URL; the default is that of a `local` that runs
+    /// The DynamoDB at this URL; the default is that of a `local` that runs. Credentials come from the
+    /// AWS environment or profile, if one is set
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8000")]
     pub endpoint_url: String,
 
@@ -97,14 +98,17 @@ impl SweepOptions {
 pub async fn sweep(options: &SweepOptions) -> Result<(), RunError> {
     let client = match options.aws {
         true => client::from_env().await,
-        false => client::at(&options.endpoint_url),
+        false => client_at(&options.endpoint_url).await,
     };
-    // Only for the bar.
-    let items = table::item_count(&client, &options.table).await.unwrap_or(0);
-    let sessions = sessions(options, client).await?;
+    let table = options.table.clone();
+    let found = match table::describe(&client, &table).await {
+        Ok(found) => found,
+        Err(source) => return Err(RunError::Table { table, source: Box::new(source) }),
+    };
+    let sessions = sessions(options, client, found.hash_key)?;
     let sweeping = options.sweeping();
     let progress = SweepProgress::default();
-    let bar = bar(items);
+    let bar = bar(found.items);
     let began = Instant::now();
 
     let swept = {
@@ -146,16 +150,16 @@ pub async fn sweep(options: &SweepOptions) -> Result<(), RunError> {
     Ok(())
 }
 
-async fn sessions(options: &SweepOptions, client: Client) -> Result<SessionStore, RunError> {
-    let table = options.table.clone();
-    let hash_key = match table::describe(&client, &table).await {
-        Ok(hash_key) => hash_key,
-        Err(source) => return Err(RunError::Table { table, source: Box::new(source) }),
-    };
+fn sessions(
+    options: &SweepOptions,
+    client: Client,
+    hash_key: String,
+) -> Result<SessionStore, RunError> {
     let attribute = Some(options.ttl_attribute.clone()).filter(|name| !name.is_empty());
     let extra = Duration::from_secs(options.ttl_extra.into());
     let ttl = attribute.map(|attribute| Ttl { attribute, extra });
-    let settings = Settings { table, hash_key, ttl, session_timeout: SessionTimeout::default() };
+    let (table, session_timeout) = (options.table.clone(), SessionTimeout::default());
+    let settings = Settings { table, hash_key, ttl, session_timeout };
     match settings.attribute_taken_by_ttl() {
         Some(taken) => Err(RunError::TtlAttribute { attribute: taken.to_owned() }),
         None => Ok(SessionStore::new(client, settings)),
@@ -171,9 +175,11 @@ fn bar(items: u64) -> ProgressBar {
 }
 
 fn show(bar: &ProgressBar, sweep: &Sweep, took: Duration) {
+    let before = sweep.pass.map_or(0, |pass| pass.scanned_before);
+    let scanned = before + sweep.scanned;
     // What DynamoDB counted may be hours old.
-    if bar.length().is_some_and(|length| length < sweep.scanned) {
-        bar.set_length(sweep.scanned);
+    if bar.length().is_some_and(|length| length < scanned) {
+        bar.set_length(scanned);
     }
     let a_second = |units: f64| units / took.as_secs_f64().max(0.001);
     bar.set_message(format!(
@@ -183,5 +189,10 @@ fn show(bar: &ProgressBar, sweep: &Sweep, took: Duration) {
         a_second(sweep.write_units),
         sweep.throttled
     ));
-    bar.set_position(sweep.scanned);
+    // The speed is that of this run.
+    if bar.position() < before {
+        bar.set_position(before);
+        bar.reset_eta();
+    }
+    bar.set_position(scanned);
 }

@@ -37,12 +37,12 @@ pub async fn find_or_make(client: &Client, table: &NewTable) -> Result<String, B
     match describe(client, &table.name).await {
         Err(TableError::Missing { .. }) => {
             make(client, table).await?;
-            Ok(describe(client, &table.name).await?)
+            Ok(describe(client, &table.name).await?.hash_key)
         }
         found => {
-            let hash_key = found?;
+            let found = found?;
             warn_of_ttl(client, table).await?;
-            Ok(hash_key)
+            Ok(found.hash_key)
         }
     }
 }

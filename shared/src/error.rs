@@ -67,12 +67,12 @@ pub(crate) struct ItemTooLarge(#[source] pub(crate) BoxError);
 #[error("DynamoDB throttles")]
 pub(crate) struct Throttled(#[source] pub(crate) BoxError);
 
-impl Error {
-    /// The whole chain of causes, for the log. The SDK's own texts repeat none of the request.
-    pub fn chain(&self) -> String {
-        chain(self)
-    }
+/// DynamoDB says that it will not: access denied, no such table; beneath [`Error::DynamoDb`].
+#[derive(Debug, thiserror::Error)]
+#[error("DynamoDB rejects the request")]
+pub(crate) struct Rejected(#[source] pub(crate) BoxError);
 
+impl Error {
     pub(crate) fn is_item_too_large(&self) -> bool {
         matches!(self, Self::DynamoDb { source, .. } if source.is::<ItemTooLarge>())
     }
@@ -80,9 +80,18 @@ impl Error {
     pub(crate) fn is_throttled(&self) -> bool {
         matches!(self, Self::DynamoDb { source, .. } if source.is::<Throttled>())
     }
+
+    /// Whether the same request is as hopeless the next time.
+    pub(crate) fn is_rejected(&self) -> bool {
+        match self {
+            Self::DynamoDb { source, .. } => source.is::<Rejected>(),
+            _ => true,
+        }
+    }
 }
 
-/// An error and its causes in one line, outermost first.
+/// An error and its causes in one line, outermost first, for the log. The SDK's own texts repeat none
+/// of the request.
 pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")

@@ -163,11 +163,6 @@ impl Item {
         self.timestamp(LEASE_ENDS)
     }
 
-    /// How many bytes DynamoDB counts for it.
-    pub(crate) fn bytes(&self) -> usize {
-        crate::spent::item_bytes(&self.0)
-    }
-
     /// The last lock, whether it stands or was given back.
     pub(crate) fn last_lock_id(&self) -> Result<Option<LockId>, Error> {
         let Some(key) = self.text(LOCK_ID)? else { return Ok(None) };

@@ -6,6 +6,7 @@ use aws_sdk_dynamodb::types::ReturnValue;
 use tokio::time::Instant;
 
 use crate::item::{Item, LAST_GENERATION, attribute::LOCK_GENERATION, text};
+use crate::spent::item_bytes;
 use crate::wait::{Look, Patience, look_units};
 use crate::write::{Outcome, Values};
 use crate::{
@@ -221,7 +222,7 @@ impl SessionStore {
                     item.session(self.settings.session_timeout, initialize, Some(lock))?;
                 Ok(Taken::Session(session))
             }
-            Some(lock) => Ok(Taken::Held(lock, look_units(item.bytes()))),
+            Some(lock) => Ok(Taken::Held(lock, look_units(item_bytes(&item.0)))),
             // Of the conditions only two are left, and the first is malformed.
             None => match item.generation()? {
                 Some(last) if last > LAST_GENERATION => {

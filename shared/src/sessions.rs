@@ -210,6 +210,10 @@ impl SessionStore {
 
     /// A renewal that failed is no reason to fail what came before it; the next request renews.
     pub(crate) fn warn_of_renewal(&self, id: &SessionId, error: &Error) {
-        tracing::warn!(session.hash = id.hash(), error = error.chain(), "session was not renewed");
+        tracing::warn!(
+            session.hash = id.hash(),
+            error = crate::chain(error),
+            "session was not renewed"
+        );
     }
 }

@@ -10,6 +10,7 @@ mod position;
 mod progress;
 mod run;
 mod segment;
+mod weight;
 
 use std::time::Duration;
 
@@ -73,7 +74,7 @@ impl Default for Sweeping {
 pub enum Expired {
     /// It was deleted.
     Deleted,
-    /// It was gone already.
+    /// It was gone already: by somebody else's delete, or an earlier send of this one.
     Gone,
     /// It lives, or somebody holds it: it was renewed or locked since the scan.
     Renewed,
@@ -115,7 +116,11 @@ impl SessionStore {
     ///
     /// A ghost has no date of its own, so this is where its grace begins.
     pub(crate) async fn mark_ghost(&self, id: &SessionId, now: Timestamp) -> Result<(), Error> {
-        let condition = format!("{} AND attribute_not_exists(#GhostSince)", condition::GHOST);
+        // A ghost that is gone is not to be made again.
+        let condition = format!(
+            "attribute_exists(#Key) AND {} AND attribute_not_exists(#GhostSince)",
+            condition::GHOST
+        );
         let update = "SET #GhostSince = :now";
         self.update(id, update, &condition, &Values::at(now), ReturnValue::None).await.map(drop)
     }

@@ -34,20 +34,33 @@ pub enum TableError {
     },
 }
 
-/// Looks at the table and gives the name of its hash key.
+/// What there is to know of a table that can hold sessions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Table {
+    /// The name of its hash key.
+    pub hash_key: String,
+    /// How many items it had when DynamoDB last counted them, which it does every six hours or so.
+    pub items: u64,
+}
+
+/// Looks at the table.
 ///
 /// Opens the connection to DynamoDB on the way, which a function wants done before its first visitor.
 ///
 /// # Errors
 ///
 /// [`TableError`].
-pub async fn describe(client: &Client, table: &str) -> Result<String, TableError> {
+pub async fn describe(client: &Client, table: &str) -> Result<Table, TableError> {
     let answer = client.describe_table().table_name(table).send().await;
     let table = table.to_owned();
     match answer {
         Ok(output) => {
             let description = output.table.unwrap_or_else(|| TableDescription::builder().build());
-            hash_key(&description).map_err(|reason| TableError::WrongShape { table, reason })
+            let items = description.item_count.and_then(|items| u64::try_from(items).ok());
+            match hash_key(&description) {
+                Ok(hash_key) => Ok(Table { hash_key, items: items.unwrap_or(0) }),
+                Err(reason) => Err(TableError::WrongShape { table, reason }),
+            }
         }
         Err(SdkError::ServiceError(error))
             if matches!(error.err(), DescribeTableError::ResourceNotFoundException(_)) =>
@@ -56,19 +69,6 @@ pub async fn describe(client: &Client, table: &str) -> Result<String, TableError
         }
         Err(error) => Err(TableError::Failed { table, source: Box::new(error) }),
     }
-}
-
-/// How many items DynamoDB says the table has; it counts every six hours or so.
-///
-/// # Errors
-///
-/// [`TableError::Failed`].
-pub async fn item_count(client: &Client, table: &str) -> Result<u64, TableError> {
-    let answer = client.describe_table().table_name(table).send().await;
-    let output = answer
-        .map_err(|error| TableError::Failed { table: table.to_owned(), source: Box::new(error) })?;
-    let items = output.table.and_then(|table| table.item_count).unwrap_or(0);
-    Ok(u64::try_from(items).unwrap_or(0))
 }
 
 /// The hash key's name, or why the table cannot hold sessions. AWS's provider asks for the same.

@@ -11,7 +11,7 @@ use aws_sdk_dynamodb::types::{
     AttributeValue, ReturnConsumedCapacity, ReturnValue, ReturnValuesOnConditionCheckFailure,
 };
 
-use crate::error::{ItemTooLarge, Throttled};
+use crate::error::{ItemTooLarge, Rejected, Throttled};
 use crate::item::{Item, LAST_GENERATION, number, text};
 use crate::{Error, LockId, RequestKey, SessionId, SessionStore, Timestamp};
 
@@ -241,6 +241,9 @@ impl SessionStore {
         }
         if error.code().is_some_and(|code| THROTTLES.contains(&code)) {
             return Error::DynamoDb { operation, source: Box::new(Throttled(Box::new(error))) };
+        }
+        if error.raw_response().is_some_and(|response| response.status().is_client_error()) {
+            return Error::DynamoDb { operation, source: Box::new(Rejected(Box::new(error))) };
         }
         Error::DynamoDb { operation, source: Box::new(error) }
     }

@@ -152,7 +152,12 @@ impl Table {
     }
 
     pub(crate) async fn create(&self, when: Moment) {
-        self.sessions.create(&id(), None, when).await.unwrap();
+        self.create_as("s1", when).await;
+    }
+
+    pub(crate) async fn create_as(&self, id: &str, when: Moment) {
+        let id = SessionId::new(None, id, false).unwrap();
+        self.sessions.create(&id, None, when).await.unwrap();
     }
 
     /// A lock that is had, for tests about something else.

@@ -236,3 +236,27 @@ fn percent_decoded(encoded: &str) -> Result<String, &'static str> {
     let decoded = percent_decode_str(encoded).decode_utf8();
     decoded.map(Into::into).map_err(|_| "must be percent-encoded UTF-8")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lambda_http::Context;
+    use lambda_http::http::HeaderValue;
+
+    #[test]
+    fn a_wait_leaves_time_to_answer_before_lambda_stops_the_function() {
+        let now = Timestamp::from_millis(1_800_000_000_000).unwrap();
+        let wait = |deadline| {
+            let mut context = Context::default();
+            context.deadline = deadline;
+            let mut request = Request::default().with_lambda_context(context);
+            request.headers_mut().insert(PREFER, HeaderValue::from_static("wait=10"));
+            applied_wait(&request, Duration::from_secs(20), now).unwrap().unwrap().as_secs()
+        };
+
+        // Without Lambda there is no deadline.
+        assert_eq!(wait(0), 10);
+        assert_eq!(wait(1_800_000_005_900), 3);
+        assert_eq!(wait(1_800_000_001_000), 0);
+    }
+}

@@ -18,6 +18,8 @@ pub(super) enum Find {
     LeftToTtl,
     /// No session: it has no `Expires`. Known as a ghost since then, if it was marked.
     Ghost(Option<Timestamp>),
+    /// A ghost that has something of a session: a touch of AWS's provider would make it one again.
+    Remains,
     /// A living session whose TTL is past.
     Endangered,
     /// Its `Expires` is none.
@@ -32,7 +34,9 @@ impl Find {
         now: Timestamp,
     ) -> Self {
         if !item.0.contains_key(EXPIRES) {
-            return Self::Ghost(item.ghost_since());
+            // `SessionItems` was not asked for, it may be large: the condition of each write sees to it.
+            let remains = [CREATE_DATE, LOCK_ID].iter().any(|name| item.0.contains_key(*name));
+            return if remains { Self::Remains } else { Self::Ghost(item.ghost_since()) };
         }
         let Ok(expires) = item.expires() else { return Self::Unreadable };
         if expires > now {

@@ -19,6 +19,7 @@ pub(super) const KEY: &str =
 
 const PASS_STARTED: &str = "PassStarted";
 const SEGMENTS: &str = "Segments";
+const SCANNED: &str = "Scanned";
 
 /// Only this pass is moved and ended: another run may have ended it, and begun the next.
 const THIS_PASS: &str = "(#PassStarted = :pass)";
@@ -36,13 +37,15 @@ pub(super) enum Position {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Pass {
     pub(super) started: Timestamp,
+    /// Items before the positions; about, because a resend counts them twice.
+    pub(super) scanned: u64,
     /// A position for each segment.
     pub(super) positions: Vec<Position>,
 }
 
 impl Pass {
     pub(super) fn new(started: Timestamp, segments: u32) -> Self {
-        Self { started, positions: vec![Position::Start; segments as usize] }
+        Self { started, scanned: 0, positions: vec![Position::Start; segments as usize] }
     }
 
     fn read(item: &Item) -> Result<Self, Error> {
@@ -58,7 +61,8 @@ impl Pass {
             Some(AttributeValue::Null(true)) => Ok(Position::End),
             Some(_) => Err(Error::Malformed { attribute: "Segment" }),
         };
-        Ok(Self { started, positions: (0..segments).map(position).collect::<Result<_, _>>()? })
+        let positions = (0..segments).map(position).collect::<Result<_, _>>()?;
+        Ok(Self { started, scanned: item.number(SCANNED)?.unwrap_or(0), positions })
     }
 }
 
@@ -86,20 +90,24 @@ impl SessionStore {
         }
     }
 
-    /// Notes where a segment is; says whether the pass is still under way.
+    /// Notes where a segment is, so many items further; says whether the pass is still under way.
     pub(super) async fn keep_position(
         &self,
         started: Timestamp,
         segment: u32,
         position: &Position,
+        scanned: u64,
     ) -> Result<bool, Error> {
         let position = match position {
             Position::Start => return Ok(true),
             Position::After(key) => text(key),
             Position::End => AttributeValue::Null(true),
         };
-        let update = format!("SET #{} = :position", attribute(segment));
-        let values = Values::at(started).with(":pass", text(started)).with(":position", position);
+        let update = format!("SET #{} = :position ADD #{SCANNED} :scanned", attribute(segment));
+        let values = Values::at(started)
+            .with(":pass", text(started))
+            .with(":position", position)
+            .with(":scanned", number(scanned));
         let outcome = self.update(&id(), &update, THIS_PASS, &values, ReturnValue::None).await?;
         Ok(matches!(outcome, Outcome::Done(_)))
     }

@@ -17,13 +17,14 @@ pub struct Sweep {
     pub deleted: u64,
     /// The expired that were renewed or locked before they could be deleted.
     pub renewed: u64,
-    /// The expired that somebody else deleted first.
+    /// The expired that were gone already: by somebody else's delete, or by one of the sweep's own whose
+    /// answer was lost.
     pub gone: u64,
     /// The expired that somebody locked within the hour, and may still store.
     pub locked: u64,
     /// The expired that DynamoDB's TTL deletes for nothing.
     pub left_to_ttl: u64,
-    /// Items without `Expires`, of which no operation can make a session.
+    /// Items without `Expires`: sessions to no operation.
     pub ghosts: u64,
     /// The ghosts that it deleted.
     pub ghosts_deleted: u64,
@@ -57,6 +58,8 @@ pub struct Pass {
     pub started: Timestamp,
     /// When its last run ended; none while there is something left.
     pub ended: Option<Timestamp>,
+    /// Items that the runs before this one scanned, about.
+    pub scanned_before: u64,
 }
 
 /// A sweep under way.

@@ -4,6 +4,8 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 use futures_util::StreamExt;
 use futures_util::stream;
 
+use std::time::Duration;
+
 use super::Expired;
 use super::find::Find;
 use super::position::{KEY, Position};
@@ -13,24 +15,23 @@ use crate::spent::units;
 use crate::write::Values;
 use crate::{Error, SessionId, SessionStore, Timestamp, condition};
 
-/// Deletes of a page that are under way at once.
+/// Deletes that are under way at once, of a segment and of all: each may need a connection, and so a
+/// file descriptor.
 const DELETES_AT_ONCE: usize = 32;
+const DELETES_OF_ALL_AT_ONCE: usize = 128;
 
 /// The position is kept after so many read units: after each of DynamoDB's own pages, which end at
 /// 1 MB and 128 units, and after a few of the smaller ones that a budget makes.
 const KEPT_AFTER_UNITS: f64 = 64.0;
 
-/// Items of a page at the most: a megabyte of tiny ones would take many times that here.
-const ITEMS_OF_A_PAGE: i32 = 500;
-
 /// A page of the scan.
-struct Page {
+pub(super) struct Page {
     /// Those of its items that somebody has to look at.
     items: Vec<Item>,
-    scanned: i32,
+    pub(super) scanned: i32,
     /// The key of the last item, unless the segment is through.
     last: Option<String>,
-    units: f64,
+    pub(super) units: f64,
 }
 
 /// Sweeps a segment from its position on; says whether it came to its end.
@@ -42,30 +43,32 @@ pub(super) async fn sweep(
     position: &Position,
 ) -> Result<bool, Error> {
     let mut position = position.clone();
-    // Read units since the position was kept.
-    let mut units = 0.0;
+    let deletes_at_once = (DELETES_OF_ALL_AT_ONCE / segments as usize).clamp(1, DELETES_AT_ONCE);
+    // Since the position was kept.
+    let (mut units, mut scanned) = (0.0, 0);
     while position != Position::End {
-        let items = run.reads.items().unwrap_or(ITEMS_OF_A_PAGE).min(ITEMS_OF_A_PAGE);
-        let scan = |sessions: SessionStore| {
+        let read = |sessions: SessionStore, items| {
             let position = position.clone();
             async move { page(run, &sessions, (segment, segments), &position, items).await }
         };
-        let scanned = run.call(&run.reads, items, &scan, |page| page.scanned);
-        let done = match scanned.await? {
-            None => None,
-            Some(page) => work_off(run, page).await?,
+        let page = run.page(read).await?;
+        let of_the_page = page.as_ref().map(|page| (page.units, page.scanned, page.last.clone()));
+        let done = match page {
+            None => false,
+            Some(page) => work_off(run, page, deletes_at_once).await?,
         };
-        let Some((last, page_units)) = done else {
-            run.keep(pass, segment, &position).await?;
+        let Some((page_units, page_scanned, last)) = of_the_page.filter(|_| done) else {
+            run.keep(pass, segment, &position, scanned).await?;
             return Ok(false);
         };
         position = last.map_or(Position::End, Position::After);
         units += page_units;
+        scanned += u64::try_from(page_scanned).unwrap_or(0);
         if position == Position::End || units >= KEPT_AFTER_UNITS {
-            units = 0.0;
-            if !run.keep(pass, segment, &position).await? {
+            if !run.keep(pass, segment, &position, scanned).await? {
                 return Ok(false);
             }
+            (units, scanned) = (0.0, 0);
         }
     }
     Ok(true)
@@ -88,9 +91,9 @@ async fn page(
         filter = format!("{filter} OR {}", condition::ENDANGERED);
         projection.push_str(", #Ttl");
     }
-    let values = Values::at(run.now)
-        .with(":epoch", number(run.now.as_epoch_seconds()))
-        .with(":text", text("S"));
+    // Epoch seconds are rounded: a second later each of them is past.
+    let epoch = (run.now - Duration::from_secs(1)).as_epoch_seconds();
+    let values = Values::at(run.now).with(":epoch", number(epoch)).with(":text", text("S"));
     let expressions = format!("{filter} {projection}");
     let mut request = sessions
         .client
@@ -111,8 +114,14 @@ async fn page(
     }
     let output = request.send().await.map_err(|error| sessions.failed("Scan", error))?;
     sessions.purse.read(output.consumed_capacity());
-    let last = output.last_evaluated_key.as_ref();
-    let last = last.and_then(|key| key.get(&settings.hash_key)?.as_s().ok()).cloned();
+    let last = match &output.last_evaluated_key {
+        None => None,
+        Some(key) => match key.get(&settings.hash_key) {
+            Some(AttributeValue::S(key)) => Some(key.clone()),
+            // Another table than it was when the function started.
+            _ => return Err(Error::Malformed { attribute: "LastEvaluatedKey" }),
+        },
+    };
     Ok(Page {
         units: units(output.consumed_capacity()),
         scanned: output.scanned_count,
@@ -121,20 +130,20 @@ async fn page(
     })
 }
 
-/// Does what is to be done about the items of a page, and says where it ended and what it cost; none
-/// when the sweep was over first.
-async fn work_off(run: &Run<'_>, page: Page) -> Result<Option<(Option<String>, f64)>, Error> {
+/// Does what is to be done about the items of a page, so many at once; says whether it came to its end
+/// before the sweep was over.
+async fn work_off(run: &Run<'_>, page: Page, at_once: usize) -> Result<bool, Error> {
     run.progress.note(|sweep| {
         sweep.pages += 1;
         sweep.scanned += u64::try_from(page.scanned).unwrap_or(0);
     });
     let work = page.items.into_iter().map(|item| one(run, item));
-    let mut work = stream::iter(work).buffer_unordered(DELETES_AT_ONCE);
+    let mut work = stream::iter(work).buffer_unordered(at_once);
     let mut done = true;
     while let Some(ended) = work.next().await {
         done &= ended?;
     }
-    Ok(done.then_some((page.last, page.units)))
+    Ok(done)
 }
 
 /// Does what is to be done about an item; says whether it was done.
@@ -154,7 +163,7 @@ async fn one(run: &Run<'_>, mut item: Item) -> Result<bool, Error> {
             Find::Expired => {}
             Find::Locked => sweep.locked += 1,
             Find::LeftToTtl => sweep.left_to_ttl += 1,
-            Find::Ghost(_) => sweep.ghosts += 1,
+            Find::Ghost(_) | Find::Remains => sweep.ghosts += 1,
             Find::Endangered => sweep.endangered += 1,
             Find::Unreadable => sweep.unreadable += 1,
         }
@@ -164,12 +173,14 @@ async fn one(run: &Run<'_>, mut item: Item) -> Result<bool, Error> {
         _ if run.sweeping.dry_run => Ok(true),
         Find::Expired => expire(run, id).await,
         Find::Ghost(since) => ghost(run, id, since).await,
-        Find::Locked | Find::LeftToTtl | Find::Endangered | Find::Unreadable => Ok(true),
+        Find::Locked | Find::LeftToTtl | Find::Remains | Find::Endangered | Find::Unreadable => {
+            Ok(true)
+        }
     }
 }
 
 async fn expire(run: &Run<'_>, id: &SessionId) -> Result<bool, Error> {
-    let expired = run.write(|sessions| async move { sessions.expire(id, run.now).await });
+    let expired = run.delete(|sessions| async move { sessions.expire(id, run.now).await });
     let Some(expired) = expired.await? else { return Ok(false) };
     run.progress.note(|sweep| match expired {
         Expired::Deleted => sweep.deleted += 1,
@@ -183,14 +194,16 @@ async fn expire(run: &Run<'_>, id: &SessionId) -> Result<bool, Error> {
 async fn ghost(run: &Run<'_>, id: &SessionId, since: Option<Timestamp>) -> Result<bool, Error> {
     let Some(after) = run.sweeping.ghosts_after else { return Ok(true) };
     let Some(since) = since else {
-        let marked = run.write(|sessions| async move { sessions.mark_ghost(id, run.now).await });
+        let marked =
+            run.write_of(1.0, |sessions| async move { sessions.mark_ghost(id, run.now).await });
         return Ok(marked.await?.is_some());
     };
     let known_by = run.now - after;
     if since > known_by {
         return Ok(true);
     }
-    let deleted = run.write(|sessions| async move { sessions.delete_ghost(id, known_by).await });
+    let deleted =
+        run.write_of(1.0, |sessions| async move { sessions.delete_ghost(id, known_by).await });
     let Some(deleted) = deleted.await? else { return Ok(false) };
     run.progress.note(|sweep| sweep.ghosts_deleted += u64::from(deleted));
     Ok(true)

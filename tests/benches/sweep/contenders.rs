@@ -1,9 +1,11 @@
 //! Three ways to sweep a table: ours, the bare calls that it needs, and that of AWS's provider.
 
+use std::time::Duration;
+
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{
     AttributeValue, ComparisonOperator, Condition, DeleteRequest, ReturnConsumedCapacity,
-    WriteRequest,
+    ReturnValuesOnConditionCheckFailure, WriteRequest,
 };
 use futures_util::{StreamExt, stream};
 use session_store::{SweepProgress, Sweeping};
@@ -32,9 +34,10 @@ pub(crate) async fn ours(url: &str) -> Needed {
     }
 }
 
-/// A plain scan and plain deletes: without conditions, budget, position. With pages of so many items at
-/// the most, or as DynamoDB makes them, for which the embedded one reads the rest of the table.
-pub(crate) async fn bare(client: &Client, limit: Option<i32>) -> Needed {
+/// A plain scan and plain deletes: without budget and position. With pages of so many items at the most,
+/// or as DynamoDB makes them, for which the embedded one reads the rest of the table; and with the
+/// condition without which a delete is not safe, or without.
+pub(crate) async fn bare(client: &Client, limit: Option<i32>, safe: bool) -> Needed {
     let mut needed = Needed::default();
     let mut pages = client
         .scan()
@@ -53,7 +56,22 @@ pub(crate) async fn bare(client: &Client, limit: Option<i32>) -> Needed {
         needed.calls += 1;
         needed.read_units += page.consumed_capacity.unwrap().capacity_units.unwrap();
         let deletes = page.items.unwrap().into_iter().map(|key| {
-            let delete = client.delete_item().table_name(TABLE).set_key(Some(key));
+            let mut delete = client.delete_item().table_name(TABLE).set_key(Some(key));
+            if safe {
+                delete = delete
+                    .condition_expression(
+                        "Expires <= :now AND NOT (Locked = :yes AND LockDate > :then)",
+                    )
+                    .expression_attribute_values(":now", AttributeValue::S(now().to_string()))
+                    .expression_attribute_values(":yes", AttributeValue::N("1".to_owned()))
+                    .expression_attribute_values(
+                        ":then",
+                        AttributeValue::S((now() - Duration::from_secs(3600)).to_string()),
+                    )
+                    .return_values_on_condition_check_failure(
+                        ReturnValuesOnConditionCheckFailure::AllOld,
+                    );
+            }
             delete.return_consumed_capacity(ReturnConsumedCapacity::Total).send()
         });
         let mut deletes = stream::iter(deletes).buffer_unordered(32);

@@ -8,16 +8,21 @@ use super::contenders::{Needed, aws_provider, bare, ours};
 use super::site;
 use super::support::DynamoDb;
 
-const NAMES: [&str; 4] =
-    ["this sweep", "the bare calls", "the bare calls with pages like ours", "AWS's provider"];
+const NAMES: [&str; 5] = [
+    "this sweep",
+    "the bare calls",
+    "the bare calls with pages like ours",
+    "the bare calls with pages and conditions like ours",
+    "AWS's provider",
+];
 
 pub(crate) async fn run(items: u32, rounds: usize) {
-    let mut took = [const { Vec::new() }; 4];
-    let mut needed = [Needed::default(); 4];
+    let mut took = [const { Vec::new() }; 5];
+    let mut needed = [Needed::default(); 5];
     for round in 0..rounds {
-        for turn in 0..4 {
+        for turn in 0..5 {
             // Each goes first as often as the others.
-            let contender = (round + turn) % 4;
+            let contender = (round + turn) % 5;
             let (time, what) = sweep(contender, items).await;
             took[contender].push(time.as_secs_f64());
             needed[contender] = what;
@@ -30,7 +35,7 @@ pub(crate) async fn run(items: u32, rounds: usize) {
             needed.deleted, needed.calls, needed.read_units, needed.write_units
         );
     }
-    for other in 1..4 {
+    for other in 1..5 {
         let mut ratios: Vec<_> =
             took[0].iter().zip(&took[other]).map(|(ours, theirs)| theirs / ours).collect();
         ratios.sort_by(f64::total_cmp);
@@ -51,8 +56,9 @@ async fn sweep(contender: usize, items: u32) -> (Duration, Needed) {
     let began = Instant::now();
     let needed = match contender {
         0 => ours(&dynamodb.url).await,
-        1 => bare(&client, None).await,
-        2 => bare(&client, Some(500)).await,
+        1 => bare(&client, None, false).await,
+        2 => bare(&client, Some(500), false).await,
+        3 => bare(&client, Some(500), true).await,
         _ => aws_provider(&client).await,
     };
     (began.elapsed(), needed)
