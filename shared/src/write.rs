@@ -20,6 +20,11 @@ use crate::{Error, LockId, RequestKey, SessionId, SessionStore, Timestamp};
 const THROTTLES: [&str; 3] =
     ["ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded"];
 
+/// The codes by which DynamoDB says that it will not, and would not the next time either: to somebody
+/// who may not, for a table that is not there, to what is no request.
+const REJECTIONS: [&str; 3] =
+    ["AccessDeniedException", "ResourceNotFoundException", "ValidationException"];
+
 /// What DynamoDB made of a conditional write.
 #[derive(Debug)]
 pub(crate) enum Outcome {
@@ -242,7 +247,7 @@ impl SessionStore {
         if error.code().is_some_and(|code| THROTTLES.contains(&code)) {
             return Error::DynamoDb { operation, source: Box::new(Throttled(Box::new(error))) };
         }
-        if error.raw_response().is_some_and(|response| response.status().is_client_error()) {
+        if error.code().is_some_and(|code| REJECTIONS.contains(&code)) {
             return Error::DynamoDb { operation, source: Box::new(Rejected(Box::new(error))) };
         }
         Error::DynamoDb { operation, source: Box::new(error) }

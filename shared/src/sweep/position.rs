@@ -134,4 +134,9 @@ mod tests {
         // A session of an application has a dash.
         assert!(!KEY.contains('-'));
     }
+
+    #[test]
+    fn each_segment_has_a_position_of_its_own() {
+        assert_eq!((attribute(0), attribute(63)), ("Segment0".to_owned(), "Segment63".to_owned()));
+    }
 }

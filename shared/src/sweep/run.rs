@@ -1,5 +1,6 @@
 //! One run of a sweep: what its segments share, and how a call is made.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
@@ -22,8 +23,13 @@ const RESENDS: u32 = 8;
 /// Items of a page at the most: a megabyte of tiny ones would take many times that here.
 const ITEMS_OF_A_PAGE: i32 = 500;
 
-/// A sleeping sweep looks this often whether it was stopped.
-const LOOK_UP: Duration = Duration::from_millis(100);
+/// A delete writes a unit for each KB, an eventually consistent scan reads one for each 8 KB.
+/// Source: the DynamoDB developer guide, "DynamoDB read and write operations".
+const WRITE_UNITS_OF_A_READ_UNIT: f64 = 8.0;
+
+/// Who waits for the budget looks this often: a call may have cost less than was expected, and somebody
+/// may have stopped the sweep.
+const LOOK_UP: Duration = Duration::from_millis(5);
 
 /// What the segments of a run share.
 pub(super) struct Run<'a> {
@@ -34,7 +40,11 @@ pub(super) struct Run<'a> {
     pub(super) now: Timestamp,
     pub(super) reads: Budget,
     pub(super) writes: Budget,
-    pub(super) weight: Weight,
+    /// What an item costs to read, and to delete.
+    read_weight: Weight,
+    delete_weight: Weight,
+    /// A segment has failed: the others are to end, with their positions kept.
+    failed: AtomicBool,
     began: Instant,
 }
 
@@ -53,16 +63,22 @@ pub(super) async fn run(
         now,
         reads: Budget::new(sweeping.read_units, began),
         writes: Budget::new(sweeping.write_units, began),
-        weight: Weight::default(),
+        read_weight: Weight::default(),
+        delete_weight: Weight::default(),
+        failed: AtomicBool::new(false),
         began,
     };
     let Some(pass) = run.begin().await? else { return Ok(()) };
     let segments = u32::try_from(pass.positions.len()).unwrap_or(u32::MAX);
     progress.note(|sweep| sweep.segments = segments);
     let positions = (0..).zip(&pass.positions);
-    let ended = join_all(
-        positions.map(|(n, position)| segment::sweep(&run, n, segments, pass.started, position)),
-    );
+    let ended = join_all(positions.map(async |(n, position)| {
+        let ended = segment::sweep(&run, n, segments, pass.started, position).await;
+        if ended.is_err() {
+            run.failed.store(true, Ordering::Relaxed);
+        }
+        ended
+    }));
     let mut complete = true;
     for ended in ended.await {
         complete &= ended?;
@@ -95,7 +111,7 @@ impl Run<'_> {
                 return Ok(());
             }
         }
-        let ended = self.now + self.began.elapsed();
+        let ended = self.clock();
         self.progress.note(|sweep| {
             sweep.complete = true;
             if let Some(pass) = &mut sweep.pass {
@@ -126,7 +142,7 @@ impl Run<'_> {
             Some(goes_on) => Ok(goes_on),
             // Without it the next run reads a page again.
             None => match self.made(&keep).await.0 {
-                Err(error) if error.is_throttled() => Ok(false),
+                Err(error) if !error.is_rejected() => Ok(false),
                 kept => kept,
             },
         }
@@ -136,7 +152,7 @@ impl Run<'_> {
     pub(super) fn items_of_a_page(&self) -> i32 {
         let of_a_call = self.reads.units_of_a_call();
         let Some(units) = of_a_call else { return ITEMS_OF_A_PAGE };
-        let items = self.weight.read_units().map_or(1.0, |of_an_item| units / of_an_item);
+        let items = self.read_weight.units().map_or(1.0, |of_an_item| units / of_an_item);
         items.clamp(1.0, f64::from(ITEMS_OF_A_PAGE)) as i32
     }
 
@@ -149,13 +165,13 @@ impl Run<'_> {
         F: Future<Output = Result<Page, Error>>,
     {
         // Both are asked again after a wait: other segments may know more by then.
-        let expected = || Some(self.weight.read_units()? * f64::from(self.items_of_a_page()));
+        let expected = || Some(self.read_weight.units()? * f64::from(self.items_of_a_page()));
         let page = |sessions| page(sessions, self.items_of_a_page());
         let page = self.call(&self.reads, expected, &page).await?;
-        if let Some(page) = &page {
-            self.weight.note(page.units, page.scanned);
-        }
-        Ok(page)
+        Ok(page.map(|(page, units)| {
+            self.read_weight.note(units, page.scanned);
+            page
+        }))
     }
 
     /// Deletes an item as soon as the budget allows, or tries to; none when the sweep is over first.
@@ -166,7 +182,13 @@ impl Run<'_> {
     where
         F: Future<Output = Result<T, Error>>,
     {
-        self.call(&self.writes, || self.weight.write_units(), &delete).await
+        let read = || Some((self.read_weight.units()? * WRITE_UNITS_OF_A_READ_UNIT).ceil());
+        let expected = || self.delete_weight.units().or_else(read);
+        let deleted = self.call(&self.writes, expected, &delete).await?;
+        Ok(deleted.map(|(deleted, units)| {
+            self.delete_weight.note(units, 1);
+            deleted
+        }))
     }
 
     /// Makes a write that is expected to cost so much.
@@ -178,34 +200,35 @@ impl Run<'_> {
     where
         F: Future<Output = Result<T, Error>>,
     {
-        self.call(&self.writes, || Some(units), &write).await
+        let written = self.call(&self.writes, || Some(units), &write).await?;
+        Ok(written.map(|(written, _)| written))
     }
 
-    /// Makes a call, and sends it again if it is lost or throttled.
+    /// Makes a call, sends it again if it is lost or throttled, and says what it cost.
     async fn call<T, F>(
         &self,
         budget: &Budget,
         expected: impl Fn() -> Option<f64>,
         call: &impl Fn(SessionStore) -> F,
-    ) -> Result<Option<T>, Error>
+    ) -> Result<Option<(T, f64)>, Error>
     where
         F: Future<Output = Result<T, Error>>,
     {
         let mut failures = 0;
         loop {
-            let Some(expected) = self.admitted(budget, &expected).await else { return Ok(None) };
+            let Some(reserved) = self.admitted(budget, &expected).await else { return Ok(None) };
             let (result, units) = self.made(call).await;
             match result {
                 Ok(done) => {
-                    budget.settle(Instant::now(), expected, units);
-                    return Ok(Some(done));
+                    budget.settle(Instant::now(), reserved, units);
+                    return Ok(Some((done, units)));
                 }
                 Err(error) if error.is_throttled() => {
-                    budget.settle(Instant::now(), expected, 0.0);
+                    budget.settle(Instant::now(), reserved, 0.0);
                     self.progress.note(|sweep| sweep.throttled += 1);
                 }
                 Err(error) if failures == RESENDS || error.is_rejected() => return Err(error),
-                // It may have been done, and then it has cost what was expected.
+                // It may have been done, and then it has cost what was reserved at the most.
                 Err(_) => failures += 1,
             }
             budget.back_off(Instant::now(), fastrand::f64());
@@ -224,25 +247,29 @@ impl Run<'_> {
         (result, spent.read_units + spent.write_units)
     }
 
-    /// Waits for the budget, and says what the call is expected to cost by then; none when the sweep is
-    /// over first.
-    async fn admitted(
-        &self,
-        budget: &Budget,
-        expected: impl Fn() -> Option<f64>,
-    ) -> Option<Option<f64>> {
+    /// Waits for the budget, and says what it reserved; none when the sweep is over first.
+    async fn admitted(&self, budget: &Budget, expected: impl Fn() -> Option<f64>) -> Option<f64> {
+        let _turn = budget.turn.lock().await;
         while !self.is_over() {
-            let expected = expected();
-            let Err(until) = budget.admit(Instant::now(), expected) else { return Some(expected) };
-            tokio::time::sleep_until(until.min(Instant::now() + LOOK_UP)).await;
+            match budget.admit(Instant::now(), expected()) {
+                Ok(reserved) => return Some(reserved),
+                Err(until) => tokio::time::sleep_until(until.min(Instant::now() + LOOK_UP)).await,
+            }
         }
         None
     }
 
-    /// Whether its time is over, or somebody stopped it.
+    /// Whether its time is over, it has failed, or somebody stopped it.
     fn is_over(&self) -> bool {
         let limit = self.sweeping.time_limit;
-        self.progress.is_stopped() || limit.is_some_and(|limit| self.began.elapsed() >= limit)
+        self.progress.is_stopped()
+            || self.failed.load(Ordering::Relaxed)
+            || limit.is_some_and(|limit| self.began.elapsed() >= limit)
+    }
+
+    /// What time it is, by the clock that the run began with.
+    pub(super) fn clock(&self) -> Timestamp {
+        self.now + self.began.elapsed()
     }
 }
 

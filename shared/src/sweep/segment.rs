@@ -1,10 +1,10 @@
 //! One segment of the table: a page, its deletes, its position, the next page.
 
+use std::time::Duration;
+
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 use futures_util::StreamExt;
 use futures_util::stream;
-
-use std::time::Duration;
 
 use super::Expired;
 use super::find::Find;
@@ -52,18 +52,19 @@ pub(super) async fn sweep(
             async move { page(run, &sessions, (segment, segments), &position, items).await }
         };
         let page = run.page(read).await?;
-        let of_the_page = page.as_ref().map(|page| (page.units, page.scanned, page.last.clone()));
-        let done = match page {
+        let done = match &page {
             None => false,
             Some(page) => work_off(run, page, deletes_at_once).await?,
         };
-        let Some((page_units, page_scanned, last)) = of_the_page.filter(|_| done) else {
-            run.keep(pass, segment, &position, scanned).await?;
+        let Some(page) = page.filter(|_| done) else {
+            if scanned > 0 {
+                run.keep(pass, segment, &position, scanned).await?;
+            }
             return Ok(false);
         };
-        position = last.map_or(Position::End, Position::After);
-        units += page_units;
-        scanned += u64::try_from(page_scanned).unwrap_or(0);
+        position = page.last.map_or(Position::End, Position::After);
+        units += page.units;
+        scanned += u64::try_from(page.scanned).unwrap_or(0);
         if position == Position::End || units >= KEPT_AFTER_UNITS {
             if !run.keep(pass, segment, &position, scanned).await? {
                 return Ok(false);
@@ -122,22 +123,23 @@ async fn page(
             _ => return Err(Error::Malformed { attribute: "LastEvaluatedKey" }),
         },
     };
-    Ok(Page {
-        units: units(output.consumed_capacity()),
-        scanned: output.scanned_count,
-        last,
-        items: output.items.unwrap_or_default().into_iter().map(Item).collect(),
-    })
+    let units = units(output.consumed_capacity());
+    let mut items: Vec<_> = output.items.unwrap_or_default().into_iter().map(Item).collect();
+    let found = items.len();
+    // The position of the pass is none of the items that it is about.
+    items.retain(|item| item.0.get(&settings.hash_key) != Some(&text(KEY)));
+    let scanned = output.scanned_count - i32::from(items.len() < found);
+    Ok(Page { items, scanned, last, units })
 }
 
 /// Does what is to be done about the items of a page, so many at once; says whether it came to its end
 /// before the sweep was over.
-async fn work_off(run: &Run<'_>, page: Page, at_once: usize) -> Result<bool, Error> {
+async fn work_off(run: &Run<'_>, page: &Page, at_once: usize) -> Result<bool, Error> {
     run.progress.note(|sweep| {
         sweep.pages += 1;
         sweep.scanned += u64::try_from(page.scanned).unwrap_or(0);
     });
-    let work = page.items.into_iter().map(|item| one(run, item));
+    let work = page.items.iter().map(|item| one(run, item));
     let mut work = stream::iter(work).buffer_unordered(at_once);
     let mut done = true;
     while let Some(ended) = work.next().await {
@@ -147,15 +149,11 @@ async fn work_off(run: &Run<'_>, page: Page, at_once: usize) -> Result<bool, Err
 }
 
 /// Does what is to be done about an item; says whether it was done.
-async fn one(run: &Run<'_>, mut item: Item) -> Result<bool, Error> {
+async fn one(run: &Run<'_>, item: &Item) -> Result<bool, Error> {
     let settings = run.sessions.settings();
-    let find = Find::of(&item, settings, run.sweeping, run.now);
+    let find = Find::of(item, settings, run.sweeping, run.now);
     // The table has its key as text, or it would not have been taken for one of sessions.
-    let Some(AttributeValue::S(key)) = item.0.remove(&settings.hash_key) else { return Ok(true) };
-    if key == KEY {
-        run.progress.note(|sweep| sweep.scanned -= 1);
-        return Ok(true);
-    }
+    let Some(AttributeValue::S(key)) = item.0.get(&settings.hash_key) else { return Ok(true) };
     run.progress.note(|sweep| {
         let expired = matches!(find, Find::Expired | Find::Locked | Find::LeftToTtl);
         sweep.expired += u64::from(expired);
@@ -168,7 +166,7 @@ async fn one(run: &Run<'_>, mut item: Item) -> Result<bool, Error> {
             Find::Unreadable => sweep.unreadable += 1,
         }
     });
-    let id = &SessionId::from_key(key);
+    let id = &SessionId::from_key(key.clone());
     match find {
         _ if run.sweeping.dry_run => Ok(true),
         Find::Expired => expire(run, id).await,
@@ -195,7 +193,7 @@ async fn ghost(run: &Run<'_>, id: &SessionId, since: Option<Timestamp>) -> Resul
     let Some(after) = run.sweeping.ghosts_after else { return Ok(true) };
     let Some(since) = since else {
         let marked =
-            run.write_of(1.0, |sessions| async move { sessions.mark_ghost(id, run.now).await });
+            run.write_of(1.0, |sessions| async move { sessions.mark_ghost(id, run.clock()).await });
         return Ok(marked.await?.is_some());
     };
     let known_by = run.now - after;

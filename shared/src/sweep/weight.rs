@@ -1,34 +1,28 @@
-//! What an item of the table weighs, as the pages of a run tell.
+//! What an item costs, as the calls of a run tell.
 
 use std::sync::{Mutex, PoisonError};
 
-/// Read units of an eventually consistent read are for 8 KB, write units for 1.
-/// Source: the DynamoDB developer guide, "DynamoDB read and write operations".
-const WRITE_UNITS_OF_A_READ_UNIT: f64 = 8.0;
-
-/// How much of the pages before counts beside a page.
+/// How much of the calls before counts beside a call.
 const KEEP: f64 = 0.9;
 
-/// The mean of the last pages; a page of many items counts more than one of few.
+/// The mean of the last calls; a page of many items counts more than one of few.
 #[derive(Debug, Default)]
 pub(super) struct Weight(Mutex<(f64, f64)>);
 
 impl Weight {
-    /// A page cost so many read units for so many items.
+    /// A call cost so many units for so many items.
     pub(super) fn note(&self, units: f64, items: i32) {
-        let mut sums = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *sums = (sums.0 * KEEP + units, sums.1 * KEEP + f64::from(items));
+        // A page of nothing has its price as well, and says nothing of items.
+        if items > 0 {
+            let mut sums = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            *sums = (sums.0 * KEEP + units, sums.1 * KEEP + f64::from(items));
+        }
     }
 
-    /// What it costs to read an item; none until a page was read.
-    pub(super) fn read_units(&self) -> Option<f64> {
+    /// What an item costs; none until there was a call.
+    pub(super) fn units(&self) -> Option<f64> {
         let (units, items) = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        (units > 0.0 && items > 0.0).then(|| units / items)
-    }
-
-    /// What it costs to delete one.
-    pub(super) fn write_units(&self) -> Option<f64> {
-        self.read_units().map(|units| (units * WRITE_UNITS_OF_A_READ_UNIT).ceil())
+        (units > 0.0).then(|| units / items)
     }
 }
 
@@ -37,23 +31,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_item_weighs_what_the_last_pages_say_by_their_items() {
+    fn an_item_costs_what_the_last_calls_say_by_their_items() {
         let weight = Weight::default();
-        assert_eq!((weight.read_units(), weight.write_units()), (None, None));
-        // A page of nothing costs half a unit.
+        assert_eq!(weight.units(), None);
         weight.note(0.5, 0);
-        assert_eq!(weight.read_units(), None);
+        assert_eq!(weight.units(), None);
 
-        weight.note(0.05, 1);
+        weight.note(0.5, 1);
+        assert_eq!(weight.units(), Some(0.5));
         weight.note(5.0, 9);
-        let units = weight.read_units().unwrap();
-        assert!((0.54..0.56).contains(&units), "{units}");
-        assert_eq!(weight.write_units(), Some(5.0));
+        let units = weight.units().unwrap();
+        assert!((0.55..0.551).contains(&units), "{units}");
 
         for _ in 0..200 {
             weight.note(0.5, 10);
+            weight.note(0.5, 0);
         }
-        assert!((0.0499..0.0501).contains(&weight.read_units().unwrap()));
-        assert_eq!(weight.write_units(), Some(1.0));
+        assert!((0.0499..0.0501).contains(&weight.units().unwrap()));
     }
 }

@@ -26,7 +26,7 @@ struct Options {
     what: Option<What>,
 
     /// Said by `cargo bench`
-    #[arg(long, hide = true)]
+    #[arg(long, hide = true, global = true)]
     bench: bool,
 }
 
