@@ -145,6 +145,23 @@ async fn a_lock_of_an_item_that_is_no_session_leaves_it_unlocked() {
 }
 
 #[tokio::test]
+async fn a_lock_that_is_over_is_refused_as_such_at_the_last_generation_too() {
+    let table = Table::new().await;
+    table.create(at(0)).await;
+    let last = json!({ "N": (u64::MAX - 1).to_string() });
+    table
+        .change(|item| {
+            item.insert("LockGeneration".to_owned(), last);
+            item.insert("LockId".to_owned(), json!({ "S": key(1).to_string() }));
+        })
+        .await;
+
+    let refused = table.sessions.lock(&id(), Locking::by(key(1)), at(1)).await;
+
+    assert!(matches!(refused, Err(Error::LockOver)), "{refused:?}");
+}
+
+#[tokio::test]
 async fn a_lock_reads_what_the_last_store_wrote() {
     let table = Table::new().await;
     table.create(at(0)).await;
