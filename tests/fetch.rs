@@ -3,7 +3,8 @@
 use serde_json::json;
 use session_store::{Claim, Error, Only};
 
-use crate::support::{MINUTE, Table, at, id, key, minutes};
+use crate::support::proxy::Fault;
+use crate::support::{MINUTE, Table, at, id, key, minutes, old};
 
 #[tokio::test]
 async fn a_fetch_of_nothing_finds_nothing() {
@@ -36,6 +37,42 @@ async fn one_fetch_is_told_to_initialize_and_the_next_is_not() {
 
     assert!(table.sessions.fetch(&id(), key(1), at(1)).await.unwrap().initialize);
     assert!(!table.sessions.fetch(&id(), key(2), at(2)).await.unwrap().initialize);
+}
+
+#[tokio::test]
+async fn of_two_fetches_that_read_the_flag_together_one_is_told() {
+    let table = Table::new().await;
+    table.create(at(0)).await;
+    table.proxy.next("UpdateItem", Fault::Hold);
+
+    let other = async {
+        table.proxy.until(3).await;
+        let other = table.sessions.fetch(&id(), key(2), at(1)).await.unwrap();
+        table.proxy.let_go();
+        other
+    };
+    let id = id();
+    let (held, other) = tokio::join!(table.sessions.fetch(&id, key(1), at(1)), other);
+
+    assert_eq!((held.unwrap().initialize, other.initialize), (false, true));
+}
+
+#[tokio::test]
+async fn a_fetch_leaves_the_flag_of_a_session_that_aws_provider_has_locked_since_it_read_it() {
+    let table = Table::new().await;
+    table.create(at(0)).await;
+    table.proxy.next("UpdateItem", Fault::Hold);
+
+    let old = async {
+        table.proxy.until(3).await;
+        assert!(old::lock(&table, "1396647c-9d99-4be8-8402-00106708a0ae", at(1)).await);
+        table.proxy.let_go();
+    };
+    let id = id();
+    let (held, ()) = tokio::join!(table.sessions.fetch(&id, key(1), at(1)), old);
+
+    assert!(!held.unwrap().initialize);
+    assert_eq!(table.item().await["Flags"], json!({ "N": "1" }));
 }
 
 #[tokio::test]

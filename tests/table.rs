@@ -8,7 +8,8 @@ use local::table::{NewTable, find_or_make};
 use session_store::client;
 use session_store::table::{TableError, describe};
 
-use crate::support::DynamoDb;
+use crate::support::proxy::Fault;
+use crate::support::{DynamoDb, Table};
 
 async fn make(client: &Client, name: &str, keys: &[(&str, KeyType, ScalarAttributeType)]) {
     let mut request =
@@ -58,6 +59,19 @@ async fn the_hash_key_s_name_is_the_table_s() {
     make(&client, &name, &[("Id", KeyType::Hash, ScalarAttributeType::S)]).await;
 
     assert_eq!(describe(&client, &name).await.unwrap().hash_key, "Id");
+}
+
+#[tokio::test]
+async fn a_table_that_could_not_be_looked_at_is_not_said_to_be_missing() {
+    let table = Table::new().await;
+    // As often as the SDK sends it.
+    for _ in 0..4 {
+        table.proxy.next("DescribeTable", Fault::Throttle);
+    }
+
+    let looked = describe(&client::at(&table.proxy.url), table.name()).await;
+
+    assert!(matches!(looked, Err(TableError::Failed { .. })), "{looked:?}");
 }
 
 #[tokio::test]
