@@ -3,6 +3,8 @@
 //! An answer is lost in three ways: to the SDK, which resends at once; to the HTTP client, which
 //! resends the request with a fresh clock; and to nobody, when a copy arrives after its time.
 
+use std::time::Duration;
+
 use session_store::{Claim, Created, Error, Locking, Moment, Only, Stored, WRITE_DEADLINE};
 
 use crate::support::proxy::Fault::{LoseAnswer, LoseRequest};
@@ -241,6 +243,21 @@ async fn late_copies_of_a_lock_and_of_its_store_spare_the_next_session() {
     assert_eq!(table.proxy.deliver_late(&copies[1]).await, 400);
 
     assert_eq!(table.items(at(4)).await.unwrap(), b"");
+}
+
+#[tokio::test]
+async fn an_operation_that_dynamodb_does_not_answer_ends_at_its_deadline() {
+    let table = Table::new().await;
+    table.create(at(0)).await;
+    let received = at(2).received;
+    let nearly_late =
+        Moment { now: received + WRITE_DEADLINE - Duration::from_millis(100), received };
+    table.proxy.hold();
+
+    let ended = table.sessions.lock(&id(), Locking::by(key(1)), nearly_late).await;
+
+    let waiting = "waiting for DynamoDB";
+    assert!(matches!(ended, Err(Error::DynamoDb { operation, .. }) if operation == waiting));
 }
 
 #[tokio::test]
