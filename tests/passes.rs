@@ -81,6 +81,27 @@ async fn a_run_whose_time_is_over_says_so_and_the_next_one_carries_on_in_the_sam
 }
 
 #[tokio::test]
+async fn a_run_that_is_stopped_among_the_deletes_of_a_page_leaves_the_page_to_the_next_one() {
+    let table = pages(8).await;
+    let progress = SweepProgress::default();
+    // One delete costs what this has in five minutes.
+    let how = Sweeping { write_units: Some(1.0), ..Sweeping::default() };
+    let stop = async {
+        while progress.so_far().deleted == 0 {
+            tokio::task::yield_now().await;
+        }
+        progress.stop();
+    };
+
+    let (first, ()) = tokio::join!(table.sessions.sweep(&how, &progress, at(30).now), stop);
+    let second = table.sweep(at(60)).await;
+
+    let first = first.unwrap();
+    assert!(first.deleted == 1 && !first.complete && second.complete, "{first:?} {second:?}");
+    assert_eq!(left(&table, 8).await, [[false, true]; 4].concat());
+}
+
+#[tokio::test]
 async fn a_run_without_time_deletes_nothing() {
     let table = pages(1).await;
     let how = Sweeping { time_limit: Some(Duration::ZERO), ..Sweeping::default() };
