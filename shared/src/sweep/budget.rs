@@ -10,7 +10,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// A second ends in the middle of a call, and what that costs comes on top of what the second had. So
 /// calls are paced by as much less as the dearest of late has cost, and a second costs a tenth more than
-/// its budget at the most. But not by less than the second of these, or one dear call would stop all.
+/// its budget at the most. But never at less than half, or one dear call would stop all the others.
 const MOST: f64 = 1.1;
 const PACE: std::ops::RangeInclusive<f64> = 0.5..=0.9;
 

@@ -16,8 +16,8 @@ use super::segment::{self, Page};
 use super::weight::Weight;
 use crate::{Error, SessionStore, Timestamp};
 
-/// How often a call is sent again whose answer was lost, or was that DynamoDB has a fault: for twelve
-/// seconds or so. One that is throttled is sent until the time is over.
+/// How often a call is sent again whose answer was lost, or was that DynamoDB has a fault; each time after
+/// a longer pause. One that is throttled is sent until the time is over.
 const RESENDS: u32 = 8;
 
 /// Items of a page at the most: a megabyte of tiny ones would take many times that here.
