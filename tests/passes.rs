@@ -81,6 +81,25 @@ async fn a_run_whose_time_is_over_says_so_and_the_next_one_carries_on_in_the_sam
 }
 
 #[tokio::test]
+async fn the_next_page_is_read_while_the_items_of_one_are_deleted() {
+    let table = pages(4).await;
+    table.proxy.take_calls();
+    table.proxy.next("DeleteItem", Fault::Hold);
+    let ahead = async {
+        // The position, a page, its deletes of two, of which one is held, and the next page.
+        table.proxy.until(5).await;
+        let calls = table.proxy.take_apis();
+        table.proxy.let_go();
+        calls
+    };
+
+    let (sweep, calls) = tokio::join!(table.sweep(at(30)), ahead);
+
+    assert_eq!(calls.iter().filter(|api| *api == "Scan").count(), 2, "{calls:?}");
+    assert!(sweep.complete);
+}
+
+#[tokio::test]
 async fn a_run_that_is_stopped_among_the_deletes_of_a_page_leaves_the_page_to_the_next_one() {
     let table = pages(8).await;
     let progress = SweepProgress::default();

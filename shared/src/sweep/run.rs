@@ -260,7 +260,7 @@ impl Run<'_> {
     }
 
     /// Whether its time is over, it has failed, or somebody stopped it.
-    fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         let limit = self.sweeping.time_limit;
         self.progress.is_stopped()
             || self.failed.load(Ordering::Relaxed)

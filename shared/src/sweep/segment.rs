@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 use futures_util::StreamExt;
+use futures_util::future::join;
 use futures_util::stream;
 
 use super::Expired;
@@ -29,8 +30,8 @@ pub(super) struct Page {
     /// Those of its items that somebody has to look at.
     items: Vec<Item>,
     pub(super) scanned: i32,
-    /// The key of the last item, unless the segment is through.
-    last: Option<String>,
+    /// Where the segment goes on.
+    after: Position,
     pub(super) units: f64,
 }
 
@@ -42,37 +43,95 @@ pub(super) async fn sweep(
     pass: Timestamp,
     position: &Position,
 ) -> Result<bool, Error> {
-    let mut position = position.clone();
-    let deletes_at_once = (DELETES_OF_ALL_AT_ONCE / segments as usize).clamp(1, DELETES_AT_ONCE);
-    // Since the position was kept.
-    let (mut units, mut scanned) = (0.0, 0);
-    while position != Position::End {
+    if *position == Position::End {
+        return Ok(true);
+    }
+    let mut way = Way { run, segment, pass, position: position.clone(), units: 0.0, scanned: 0 };
+    let read = async |position: &Position| {
         let read = |sessions: SessionStore, items| {
             let position = position.clone();
             async move { page(run, &sessions, (segment, segments), &position, items).await }
         };
-        let page = run.page(read).await?;
-        let done = match &page {
-            None => false,
-            Some(page) => work_off(run, page, deletes_at_once).await?,
+        run.page(read).await
+    };
+    let at_once = (DELETES_OF_ALL_AT_ONCE / segments as usize).clamp(1, DELETES_AT_ONCE);
+    let mut next = read(position).await?;
+    loop {
+        // One that was read ahead is left to the next run.
+        let Some(page) = next.filter(|_| !run.is_over()) else {
+            return way.over().await;
         };
-        let Some(page) = page.filter(|_| done) else {
-            if scanned > 0 {
-                run.keep(pass, segment, &position, scanned).await?;
+        // The next page is read while the items of this one are deleted.
+        let ahead = async {
+            match &page.after {
+                Position::End => Ok(None),
+                after => read(after).await,
             }
+        };
+        let (goes_on, ahead) = join(way.work_off(&page, at_once), ahead).await;
+        if !goes_on? {
             return Ok(false);
-        };
-        position = page.last.map_or(Position::End, Position::After);
-        units += page.units;
-        scanned += u64::try_from(page.scanned).unwrap_or(0);
-        if position == Position::End || units >= KEPT_AFTER_UNITS {
-            if !run.keep(pass, segment, &position, scanned).await? {
-                return Ok(false);
-            }
-            (units, scanned) = (0.0, 0);
         }
+        if page.after == Position::End {
+            return Ok(true);
+        }
+        next = ahead?;
     }
-    Ok(true)
+}
+
+/// How far a segment is, and what it has read since its position was kept.
+struct Way<'a> {
+    run: &'a Run<'a>,
+    segment: u32,
+    pass: Timestamp,
+    position: Position,
+    units: f64,
+    scanned: u64,
+}
+
+impl Way<'_> {
+    /// Does what is to be done about the items of a page, so many at once, and goes on behind it; says
+    /// whether the segment goes on.
+    async fn work_off(&mut self, page: &Page, at_once: usize) -> Result<bool, Error> {
+        let scanned = u64::try_from(page.scanned).unwrap_or(0);
+        self.run.progress.note(|sweep| {
+            sweep.pages += 1;
+            sweep.scanned += scanned;
+        });
+        let work = page.items.iter().map(|item| one(self.run, item));
+        let mut work = stream::iter(work).buffer_unordered(at_once);
+        let mut done = true;
+        while let Some(ended) = work.next().await {
+            done &= ended?;
+        }
+        if !done {
+            // The next run reads this page again.
+            return self.over().await;
+        }
+        self.position = page.after.clone();
+        self.units += page.units;
+        self.scanned += scanned;
+        if self.position == Position::End || self.units >= KEPT_AFTER_UNITS {
+            return self.keep().await;
+        }
+        Ok(true)
+    }
+
+    /// The sweep is over before the segment is; says that it does not go on.
+    async fn over(&mut self) -> Result<bool, Error> {
+        if self.scanned > 0 {
+            self.keep().await?;
+        }
+        Ok(false)
+    }
+
+    /// Keeps the position; says whether the pass goes on, and was not ended by another run.
+    async fn keep(&mut self) -> Result<bool, Error> {
+        let (pass, segment) = (self.pass, self.segment);
+        let goes_on = self.run.keep(pass, segment, &self.position, self.scanned).await?;
+        (self.units, self.scanned) = (0.0, 0);
+        Ok(goes_on)
+    }
 }
 
 /// Reads a page. Eventually consistent, at half the price: what it is wrong about, the conditions of
@@ -115,10 +174,10 @@ async fn page(
     }
     let output = request.send().await.map_err(|error| sessions.failed("Scan", error))?;
     sessions.purse.read(output.consumed_capacity());
-    let last = match &output.last_evaluated_key {
-        None => None,
+    let after = match &output.last_evaluated_key {
+        None => Position::End,
         Some(key) => match key.get(&settings.hash_key) {
-            Some(AttributeValue::S(key)) => Some(key.clone()),
+            Some(AttributeValue::S(key)) => Position::After(key.clone()),
             // Another table than it was when the function started.
             _ => return Err(Error::Malformed { attribute: "LastEvaluatedKey" }),
         },
@@ -129,23 +188,7 @@ async fn page(
     // The position of the pass is none of the items that it is about.
     items.retain(|item| item.0.get(&settings.hash_key) != Some(&text(KEY)));
     let scanned = output.scanned_count - i32::from(items.len() < found);
-    Ok(Page { items, scanned, last, units })
-}
-
-/// Does what is to be done about the items of a page, so many at once; says whether it came to its end
-/// before the sweep was over.
-async fn work_off(run: &Run<'_>, page: &Page, at_once: usize) -> Result<bool, Error> {
-    run.progress.note(|sweep| {
-        sweep.pages += 1;
-        sweep.scanned += u64::try_from(page.scanned).unwrap_or(0);
-    });
-    let work = page.items.iter().map(|item| one(run, item));
-    let mut work = stream::iter(work).buffer_unordered(at_once);
-    let mut done = true;
-    while let Some(ended) = work.next().await {
-        done &= ended?;
-    }
-    Ok(done)
+    Ok(Page { items, scanned, after, units })
 }
 
 /// Does what is to be done about an item; says whether it was done.
