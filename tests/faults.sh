@@ -129,10 +129,10 @@ tests sweep-takes-another-pass-for-its-own $S/sweep/position.rs 's/"\(#PassStart
 tests sweep-forgets-where-it-was $S/sweep/position.rs 's/if_not_exists\(#PassStarted, :now\)/:now/'
 tests sweep-keeps-a-position-before-its-deletes $S/sweep/segment.rs 's/done &= ended\?;/done |= ended?;/'
 tests sweep-deletes-ghosts-with-a-session $S/condition.rs 's/(GHOST: &str = "\(attribute_not_exists\(#Expires\)).*?";/$1)";/s'
-tests sweep-ends-when-throttled $S/sweep/run.rs 's/Err\(error\) if error.is_throttled\(\) => \{\n/Err(error) if error.is_throttled() \&\& failures == 0 => return Err(error),\nErr(error) if error.is_throttled() => {\n/'
+tests sweep-ends-when-throttled $S/sweep/call.rs 's/Err\(error\) if error.is_throttled\(\) => \{\n/Err(error) if error.is_throttled() \&\& failures == 0 => return Err(error),\nErr(error) if error.is_throttled() => {\n/'
 tests sweep-forgets-what-it-spent $S/sweep/budget.rs 's/\(state.paid \+ spent\)/state.paid/'
 tests sweep-makes-ghosts $S/sweep.rs 's/"attribute_exists\(#Key\) AND \{\}/"{}/'
-tests sweep-fears-for-the-healthy $S/sweep/segment.rs 's/run.now - Duration::from_secs\(1\)/run.now - Duration::ZERO/'
+tests sweep-fears-for-the-healthy $S/sweep/page.rs 's/run.now - Duration::from_secs\(1\)/run.now - Duration::ZERO/'
 tests sweep-refuses-its-schedule functions/src/sweep.rs 's/Some\(Value::String\(text\)\) =>/Some(Value::String(text)) if text.is_empty() =>/'
 tests sweep-deletes-what-ttl-would $S/sweep/find.rs 's/due > overdue/due < overdue/'
 

@@ -5,7 +5,9 @@
 //! time is over, and the next one carries on where it was: a pass may take many runs.
 
 mod budget;
+mod call;
 mod find;
+mod page;
 mod position;
 mod progress;
 mod run;

@@ -1,7 +1,6 @@
-//! One run of a sweep: what its segments share, and how a call is made.
+//! One run of a sweep: what its segments share.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
@@ -10,15 +9,12 @@ use tokio::time::Instant;
 
 use super::Sweeping;
 use super::budget::Budget;
+use super::page::Page;
 use super::position::{self, Position};
 use super::progress::{Pass, SweepProgress};
-use super::segment::{self, Page};
+use super::segment;
 use super::weight::Weight;
 use crate::{Error, SessionStore, Timestamp};
-
-/// How often a call is sent again whose answer was lost, or was that DynamoDB has a fault; each time after
-/// a longer pause. One that is throttled is sent until the time is over.
-const RESENDS: u32 = 8;
 
 /// Items of a page at the most: a megabyte of tiny ones would take many times that here.
 const ITEMS_OF_A_PAGE: i32 = 500;
@@ -26,10 +22,6 @@ const ITEMS_OF_A_PAGE: i32 = 500;
 /// A delete writes a unit for each KB, an eventually consistent scan reads one for each 8 KB.
 /// Source: the DynamoDB developer guide, "DynamoDB read and write operations".
 const WRITE_UNITS_OF_A_READ_UNIT: f64 = 8.0;
-
-/// Who waits for the budget looks this often: a call may have cost less than was expected, and somebody
-/// may have stopped the sweep.
-const LOOK_UP: Duration = Duration::from_millis(5);
 
 /// What the segments of a run share.
 pub(super) struct Run<'a> {
@@ -202,61 +194,6 @@ impl Run<'_> {
     {
         let written = self.call(&self.writes, || Some(units), &write).await?;
         Ok(written.map(|(written, _)| written))
-    }
-
-    /// Makes a call, sends it again if it is lost or throttled, and says what it cost.
-    async fn call<T, F>(
-        &self,
-        budget: &Budget,
-        expected: impl Fn() -> Option<f64>,
-        call: &impl Fn(SessionStore) -> F,
-    ) -> Result<Option<(T, f64)>, Error>
-    where
-        F: Future<Output = Result<T, Error>>,
-    {
-        let mut failures = 0;
-        loop {
-            let Some(reserved) = self.admitted(budget, &expected).await else { return Ok(None) };
-            let (result, units) = self.made(call).await;
-            match result {
-                Ok(done) => {
-                    budget.settle(Instant::now(), reserved, units);
-                    return Ok(Some((done, units)));
-                }
-                Err(error) if error.is_throttled() => {
-                    budget.settle(Instant::now(), reserved, 0.0);
-                    self.progress.note(|sweep| sweep.throttled += 1);
-                }
-                Err(error) if failures == RESENDS || error.is_rejected() => return Err(error),
-                // It may have been done, and then it has cost what was reserved at the most.
-                Err(_) => failures += 1,
-            }
-            budget.back_off(Instant::now(), fastrand::f64());
-        }
-    }
-
-    /// Makes a call, and says what it cost.
-    async fn made<T, F>(&self, call: &impl Fn(SessionStore) -> F) -> (Result<T, Error>, f64)
-    where
-        F: Future<Output = Result<T, Error>>,
-    {
-        let sessions = self.sessions.with_own_account();
-        let result = call(sessions.clone()).await;
-        let spent = sessions.spent();
-        self.progress.spent(&spent);
-        (result, spent.read_units + spent.write_units)
-    }
-
-    /// Waits for the budget, and says what it reserved; none when the sweep is over first.
-    async fn admitted(&self, budget: &Budget, expected: impl Fn() -> Option<f64>) -> Option<f64> {
-        let _turn = budget.turn.lock().await;
-        while !self.is_over() {
-            match budget.admit(Instant::now(), expected()) {
-                Ok(reserved) => return Some(reserved),
-                Err(until) => tokio::time::sleep_until(until.min(Instant::now() + LOOK_UP)).await,
-            }
-        }
-        None
     }
 
     /// Whether its time is over, it has failed, or somebody stopped it.

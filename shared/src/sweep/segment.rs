@@ -1,20 +1,17 @@
 //! One segment of the table: a page, its deletes, its position, the next page.
 
-use std::time::Duration;
-
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
+use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::StreamExt;
 use futures_util::future::join;
 use futures_util::stream;
 
 use super::Expired;
 use super::find::Find;
-use super::position::{KEY, Position};
+use super::page::Page;
+use super::position::Position;
 use super::run::Run;
-use crate::item::{Item, number, text};
-use crate::spent::units;
-use crate::write::Values;
-use crate::{Error, SessionId, SessionStore, Timestamp, condition};
+use crate::item::Item;
+use crate::{Error, SessionId, Timestamp};
 
 /// Deletes that are under way at once, of a segment and of all: each may need a connection, and so a
 /// file descriptor.
@@ -24,16 +21,6 @@ const DELETES_OF_ALL_AT_ONCE: usize = 128;
 /// The position is kept after so many read units: after each of DynamoDB's own pages, which end at
 /// 1 MB and 128 units, and after a few of the smaller ones that a budget makes.
 const KEPT_AFTER_UNITS: f64 = 64.0;
-
-/// A page of the scan.
-pub(super) struct Page {
-    /// Those of its items that somebody has to look at.
-    items: Vec<Item>,
-    pub(super) scanned: i32,
-    /// Where the segment goes on.
-    after: Position,
-    pub(super) units: f64,
-}
 
 /// Sweeps a segment from its position on; says whether it came to its end.
 pub(super) async fn sweep(
@@ -48,10 +35,8 @@ pub(super) async fn sweep(
     }
     let mut way = Way { run, segment, pass, position: position.clone(), units: 0.0, scanned: 0 };
     let read = async |position: &Position| {
-        let read = |sessions: SessionStore, items| {
-            let position = position.clone();
-            async move { page(run, &sessions, (segment, segments), &position, items).await }
-        };
+        let read =
+            |sessions, items| Page::read(run, sessions, (segment, segments), position, items);
         run.page(read).await
     };
     let at_once = (DELETES_OF_ALL_AT_ONCE / segments as usize).clamp(1, DELETES_AT_ONCE);
@@ -132,63 +117,6 @@ impl Way<'_> {
         (self.units, self.scanned) = (0.0, 0);
         Ok(goes_on)
     }
-}
-
-/// Reads a page. Eventually consistent, at half the price: what it is wrong about, the conditions of
-/// the deletes are not.
-async fn page(
-    run: &Run<'_>,
-    sessions: &SessionStore,
-    (segment, segments): (u32, u32),
-    position: &Position,
-    items: i32,
-) -> Result<Page, Error> {
-    let settings = sessions.settings();
-    let mut filter = condition::EXPIRED_OR_NONE.to_owned();
-    let mut projection =
-        "#Key, #Expires, #Locked, #LockDate, #CreateDate, #LockId, #GhostSince".to_owned();
-    if settings.ttl.is_some() {
-        filter = format!("{filter} OR {}", condition::ENDANGERED);
-        projection.push_str(", #Ttl");
-    }
-    // Epoch seconds are rounded: a second later each of them is past.
-    let epoch = (run.now - Duration::from_secs(1)).as_epoch_seconds();
-    let values = Values::at(run.now).with(":epoch", number(epoch)).with(":text", text("S"));
-    let expressions = format!("{filter} {projection}");
-    let mut request = sessions
-        .client
-        .scan()
-        .table_name(&settings.table)
-        .filter_expression(filter)
-        .projection_expression(projection)
-        .limit(items)
-        .return_consumed_capacity(ReturnConsumedCapacity::Total)
-        .set_expression_attribute_names(Some(sessions.names(&expressions)))
-        .set_expression_attribute_values(Some(values.used_in(&expressions)));
-    if segments > 1 {
-        let (segment, segments) = (i32::try_from(segment), i32::try_from(segments));
-        request = request.set_segment(segment.ok()).set_total_segments(segments.ok());
-    }
-    if let Position::After(key) = position {
-        request = request.set_exclusive_start_key(Some(sessions.start_key(key)));
-    }
-    let output = request.send().await.map_err(|error| sessions.failed("Scan", error))?;
-    sessions.purse.read(output.consumed_capacity());
-    let after = match &output.last_evaluated_key {
-        None => Position::End,
-        Some(key) => match key.get(&settings.hash_key) {
-            Some(AttributeValue::S(key)) => Position::After(key.clone()),
-            // Another table than it was when the function started.
-            _ => return Err(Error::Malformed { attribute: "LastEvaluatedKey" }),
-        },
-    };
-    let units = units(output.consumed_capacity());
-    let mut items: Vec<_> = output.items.unwrap_or_default().into_iter().map(Item).collect();
-    let found = items.len();
-    // The position of the pass is none of the items that it is about.
-    items.retain(|item| item.0.get(&settings.hash_key) != Some(&text(KEY)));
-    let scanned = output.scanned_count - i32::from(items.len() < found);
-    Ok(Page { items, scanned, after, units })
 }
 
 /// Does what is to be done about an item; says whether it was done.
