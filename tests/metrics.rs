@@ -14,6 +14,7 @@ use session_store::Timestamp;
 
 use crate::support::Table;
 use crate::support::http::Service;
+use crate::support::proxy::Fault;
 
 /// As the template names it, which makes one for each stack.
 const NAMESPACE: &str = "SessionState/${AWS::StackName}";
@@ -104,6 +105,17 @@ async fn a_refused_write_costs_the_size_of_the_item_in_its_way() {
     service.ask("POST /lock", &[], b"").await;
 
     assert_eq!(events.take()[0]["WriteUnits"], json!(27));
+}
+
+#[tokio::test]
+async fn a_call_that_failed_is_counted_with_the_others() {
+    let (service, _, events) = service(false).await;
+    service.table.proxy.next("UpdateItem", Fault::Reject);
+
+    service.ask("POST /lock", &[], b"").await;
+
+    let event = &events.take()[0];
+    assert_eq!((&event["DynamoDbCalls"], &event["Failures"]), (&json!(1), &json!(1)));
 }
 
 #[tokio::test]

@@ -120,6 +120,39 @@ async fn a_run_that_is_stopped_among_the_deletes_of_a_page_leaves_the_page_to_th
     assert_eq!(left(&table, 8).await, [[false, true]; 4].concat());
 }
 
+/// A run that is stopped when it has a page behind it, and whose position then meets this.
+async fn stopped_with(fault: Fault) -> Result<Sweep, Error> {
+    let table = pages(4).await;
+    let progress = SweepProgress::default();
+    // The first page has one item, which is less than a position is kept for.
+    let how = Sweeping { read_units: Some(1000.0), ..Sweeping::default() };
+    let stop = async {
+        while progress.so_far().pages == 0 {
+            tokio::task::yield_now().await;
+        }
+        table.proxy.next("UpdateItem", fault);
+        progress.stop();
+    };
+    let (stopped, ()) = tokio::join!(table.sessions.sweep(&how, &progress, at(30).now), stop);
+    let calls = table.proxy.take_apis();
+    assert_eq!(calls.iter().filter(|api| *api == "UpdateItem").count(), 2, "{calls:?}");
+    stopped
+}
+
+#[tokio::test]
+async fn a_position_that_is_lost_when_time_is_over_is_no_failure() {
+    let stopped = stopped_with(Fault::LoseRequest).await.unwrap();
+
+    assert!(!stopped.complete && stopped.pages == 1, "{stopped:?}");
+}
+
+#[tokio::test]
+async fn a_position_that_dynamodb_rejects_when_time_is_over_is_a_failure() {
+    let stopped = stopped_with(Fault::Reject).await;
+
+    assert!(matches!(stopped, Err(Error::DynamoDb { operation: "UpdateItem", .. })), "{stopped:?}");
+}
+
 #[tokio::test]
 async fn a_run_without_time_deletes_nothing() {
     let table = pages(1).await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use session_store::{Claim, Error, Locking};
 
 use crate::support::http::Service;
-use crate::support::{MINUTE, Table, at, id, key, old};
+use crate::support::{MINUTE, Table, at, id, key, log, old};
 
 const LONG: Duration = Duration::from_secs(15);
 
@@ -127,15 +127,20 @@ async fn two_sends_of_one_waiting_lock_both_have_it() {
 }
 
 #[tokio::test]
-async fn a_lock_that_was_taken_is_answered_though_its_renewal_failed() {
+async fn a_lock_that_was_taken_is_answered_though_its_renewal_failed_and_the_log_says_that_it_did()
+{
     let table = Table::new().await;
     table.create(at(0)).await;
     table.proxy.pass(1);
+    log::start();
 
     let session = table.sessions.lock(&id(), Locking::by(key(1)), at(16 * MINUTE)).await.unwrap();
 
     assert_eq!(session.expires, at(20 * MINUTE).now);
     assert!(session.lock.is_some());
+    let log = log::text();
+    let warning = log.lines().find(|line| line.contains("session was not renewed"));
+    assert!(warning.is_some_and(|line| line.contains("WARN")), "{log}");
 }
 
 #[tokio::test]

@@ -25,6 +25,8 @@ pub(crate) enum Fault {
     LoseAnswer,
     /// DynamoDB says that it is too much.
     Throttle,
+    /// DynamoDB says that the caller may not.
+    Reject,
     /// It stays on its way until [`Proxy::let_go`].
     Hold,
 }
@@ -178,7 +180,10 @@ impl Server {
         }
         match fault {
             Some(Fault::LoseRequest) => return Err(io::ErrorKind::ConnectionReset.into()),
-            Some(Fault::Throttle) => return Ok(throttled()),
+            Some(Fault::Throttle) => {
+                return Ok(refusal("ProvisionedThroughputExceededException"));
+            }
+            Some(Fault::Reject) => return Ok(refusal("AccessDeniedException")),
             Some(Fault::Hold) => {
                 let held = Arc::clone(&self.state.lock().unwrap().held);
                 held.notified().await;
@@ -193,9 +198,9 @@ impl Server {
     }
 }
 
-fn throttled() -> Response<Full<Bytes>> {
-    let code = "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException";
-    let body = serde_json::json!({ "__type": code, "message": "too much" }).to_string();
+fn refusal(code: &str) -> Response<Full<Bytes>> {
+    let code = format!("com.amazonaws.dynamodb.v20120810#{code}");
+    let body = serde_json::json!({ "__type": code, "message": "no" }).to_string();
     let mut answer = Response::new(Full::new(body.into()));
     *answer.status_mut() = hyper::StatusCode::BAD_REQUEST;
     answer

@@ -152,7 +152,7 @@ mod tests {
             let of_a_call = budget.units_of_a_call().unwrap();
             let items =
                 weight.units().map_or(1.0, |units| of_a_call / units).clamp(1.0, 500.0) as i32;
-            let expected = weight.units().map(|units| units * f64::from(items));
+            let expected = weight.units_of(items);
             match budget.admit(now, expected) {
                 Ok(reserved) => {
                     let cost: f64 = (0..items).map(|_| item(&mut random)).sum();

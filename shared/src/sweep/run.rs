@@ -157,7 +157,7 @@ impl Run<'_> {
         F: Future<Output = Result<Page, Error>>,
     {
         // Both are asked again after a wait: other segments may know more by then.
-        let expected = || Some(self.read_weight.units()? * f64::from(self.items_of_a_page()));
+        let expected = || self.read_weight.units_of(self.items_of_a_page());
         let page = |sessions| page(sessions, self.items_of_a_page());
         let page = self.call(&self.reads, expected, &page).await?;
         Ok(page.map(|(page, units)| {

@@ -1,4 +1,4 @@
-//! One segment of the table: a page, its deletes, its position, the next page.
+//! One segment of the table: the items of a page are deleted while the next page is read.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::StreamExt;

@@ -19,6 +19,11 @@ impl Weight {
         }
     }
 
+    /// What so many items cost; none until there was a call.
+    pub(super) fn units_of(&self, items: i32) -> Option<f64> {
+        Some(self.units()? * f64::from(items))
+    }
+
     /// What an item costs; none until there was a call.
     pub(super) fn units(&self) -> Option<f64> {
         let (units, items) = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -35,10 +40,10 @@ mod tests {
         let weight = Weight::default();
         assert_eq!(weight.units(), None);
         weight.note(0.5, 0);
-        assert_eq!(weight.units(), None);
+        assert_eq!(weight.units_of(8), None);
 
         weight.note(0.5, 1);
-        assert_eq!(weight.units(), Some(0.5));
+        assert_eq!((weight.units(), weight.units_of(8)), (Some(0.5), Some(4.0)));
         weight.note(5.0, 9);
         let units = weight.units().unwrap();
         assert!((0.55..0.551).contains(&units), "{units}");
