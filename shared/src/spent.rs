@@ -120,4 +120,14 @@ mod tests {
         assert_eq!(write_units(&item(1025)), 2.0);
         assert_eq!(write_units(&item(27 * 1024)), 27.0);
     }
+
+    #[test]
+    fn an_item_weighs_its_names_its_text_and_bytes_and_half_a_byte_for_a_digit_and_one() {
+        let of = |value| item_bytes(&HashMap::from([("name".to_owned(), value)]));
+
+        assert_eq!(of(AttributeValue::S("12345".to_owned())), 9);
+        assert_eq!(of(AttributeValue::N("12345".to_owned())), 8);
+        assert_eq!(of(AttributeValue::B(vec![0; 10].into())), 14);
+        assert_eq!(of(AttributeValue::Bool(true)), 5);
+    }
 }

@@ -13,15 +13,11 @@ use super::page::Page;
 use super::position::{self, Position};
 use super::progress::{Pass, SweepProgress};
 use super::segment;
-use super::weight::Weight;
+use super::weight::{Weight, units_to_delete};
 use crate::{Error, SessionStore, Timestamp};
 
 /// Items of a page at the most: a megabyte of tiny ones would take many times that here.
 const ITEMS_OF_A_PAGE: i32 = 500;
-
-/// A delete writes a unit for each KB, an eventually consistent scan reads one for each 8 KB.
-/// Source: the DynamoDB developer guide, "DynamoDB read and write operations".
-const WRITE_UNITS_OF_A_READ_UNIT: f64 = 8.0;
 
 /// What the segments of a run share.
 pub(super) struct Run<'a> {
@@ -174,8 +170,8 @@ impl Run<'_> {
     where
         F: Future<Output = Result<T, Error>>,
     {
-        let read = || Some((self.read_weight.units()? * WRITE_UNITS_OF_A_READ_UNIT).ceil());
-        let expected = || self.delete_weight.units().or_else(read);
+        let expected =
+            || self.delete_weight.units().or_else(|| self.read_weight.units().map(units_to_delete));
         let deleted = self.call(&self.writes, expected, &delete).await?;
         Ok(deleted.map(|(deleted, units)| {
             self.delete_weight.note(units, 1);

@@ -5,6 +5,15 @@ use std::sync::{Mutex, PoisonError};
 /// How much of the calls before counts beside a call.
 const KEEP: f64 = 0.9;
 
+/// A delete writes a unit for each KB, an eventually consistent scan reads one for each 8 KB.
+/// Source: the DynamoDB developer guide, "DynamoDB read and write operations".
+const WRITE_UNITS_OF_A_READ_UNIT: f64 = 8.0;
+
+/// What it costs to delete what costs so much to scan.
+pub(super) fn units_to_delete(read_units: f64) -> f64 {
+    (read_units * WRITE_UNITS_OF_A_READ_UNIT).ceil()
+}
+
 /// The mean of the last calls; a page of many items counts more than one of few.
 #[derive(Debug, Default)]
 pub(super) struct Weight(Mutex<(f64, f64)>);
@@ -34,6 +43,12 @@ impl Weight {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_item_that_a_scan_reads_for_half_a_unit_is_deleted_for_four() {
+        assert_eq!(units_to_delete(0.5), 4.0);
+        assert_eq!(units_to_delete(0.05), 1.0);
+    }
 
     #[test]
     fn an_item_costs_what_the_last_calls_say_by_their_items() {
