@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use functions::App;
-use session_store::{Error, Locking, SessionStore, client, table};
+use session_store::{Error, Locking, SessionStore, SweepProgress, Sweeping, client, table};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
@@ -22,6 +22,16 @@ async fn service_at(url: &str) -> Service {
 async fn nobody() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     format!("http://{}", listener.local_addr().unwrap())
+}
+
+fn sessions_at(url: &str) -> SessionStore {
+    let settings = session_store::Settings {
+        table: "T".to_owned(),
+        hash_key: "SessionId".to_owned(),
+        ttl: None,
+        session_timeout: Default::default(),
+    };
+    SessionStore::new(client::at(url), settings)
 }
 
 #[tokio::test]
@@ -57,17 +67,26 @@ async fn a_failure_is_one_line_with_all_causes_and_the_caller_sees_none() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_sweep_whose_call_is_lost_nine_times_is_given_up() {
+    let sessions = sessions_at(&nobody().await);
+    let progress = SweepProgress::default();
+    let start = Instant::now();
+
+    let how = Sweeping { time_limit: Some(Duration::from_secs(3600)), ..Sweeping::default() };
+    let failed = sessions.sweep(&how, &progress, at(0).now).await;
+
+    assert!(matches!(failed, Err(Error::DynamoDb { .. })), "{failed:?}");
+    assert_eq!(progress.so_far().calls, 9);
+    // The pauses in between grow to six seconds or so.
+    assert!(start.elapsed() > Duration::from_secs(5), "{:?}", start.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_dynamodb_that_does_not_answer_is_given_up_before_the_gateway_gives_us_up() {
     // It listens, and nobody ever accepts. The paused clock jumps from time-out to time-out.
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", silent.local_addr().unwrap());
-    let settings = session_store::Settings {
-        table: "T".to_owned(),
-        hash_key: "SessionId".to_owned(),
-        ttl: None,
-        session_timeout: Default::default(),
-    };
-    let sessions = SessionStore::new(client::at(&url), settings);
+    let sessions = sessions_at(&url);
     let start = Instant::now();
 
     let failed = sessions.lock(&id(), Locking::by(key(1)), at(0)).await;
