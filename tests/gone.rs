@@ -110,3 +110,17 @@ async fn a_table_that_is_missing_is_a_failure_and_no_missing_session() {
     let looked = table::describe(&service.table.client, "NoSuchTable").await;
     assert!(matches!(looked, Err(table::TableError::Missing { .. })));
 }
+
+#[tokio::test]
+async fn a_call_that_dynamodb_finds_invalid_is_a_failure_and_no_session_that_is_too_large() {
+    let mut table = Table::new().await;
+    let mut settings = table.sessions.settings().clone();
+    settings.hash_key = "Id".to_owned();
+    table.sessions = SessionStore::new(table.client.clone(), settings);
+    let service = Service::over(table, false);
+    let lock = format!("{}.7", key(1));
+
+    let answer = service.ask("PUT", &[("Lock-Id", &lock)], b"small").await;
+
+    assert_eq!(answer.refusal(), "503 unavailable");
+}

@@ -120,6 +120,19 @@ async fn a_run_that_is_stopped_among_the_deletes_of_a_page_leaves_the_page_to_th
     assert_eq!(left(&table, 8).await, [[false, true]; 4].concat());
 }
 
+#[tokio::test]
+async fn a_position_is_kept_after_each_page_of_dynamodb_s() {
+    let table = pages(8).await;
+    table.proxy.take_calls();
+
+    let sweep = table.sweep(at(30)).await;
+
+    let calls = table.proxy.take_apis();
+    let written = calls.iter().filter(|api| *api == "UpdateItem").count();
+    assert!(sweep.pages > 2, "{sweep:?}");
+    assert_eq!(written as u64, 1 + sweep.pages, "{calls:?}");
+}
+
 /// A run that is stopped when it has a page behind it, and whose position then meets this.
 async fn stopped_with(fault: Fault) -> Result<Sweep, Error> {
     let table = pages(4).await;

@@ -39,7 +39,7 @@ pub(super) async fn sweep(
             |sessions, items| Page::read(run, sessions, (segment, segments), position, items);
         run.page(read).await
     };
-    let at_once = (DELETES_OF_ALL_AT_ONCE / segments as usize).clamp(1, DELETES_AT_ONCE);
+    let at_once = deletes_at_once(segments);
     let mut next = read(position).await?;
     loop {
         // One that was read ahead is left to the next run.
@@ -62,6 +62,10 @@ pub(super) async fn sweep(
         }
         next = ahead?;
     }
+}
+
+fn deletes_at_once(segments: u32) -> usize {
+    (DELETES_OF_ALL_AT_ONCE / segments as usize).clamp(1, DELETES_AT_ONCE)
 }
 
 /// How far a segment is, and what it has read since its position was kept.
@@ -176,4 +180,14 @@ async fn ghost(run: &Run<'_>, id: &SessionId, since: Option<Timestamp>) -> Resul
     let Some(deleted) = deleted.await? else { return Ok(false) };
     run.progress.note(|sweep| sweep.ghosts_deleted += u64::from(deleted));
     Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_segment_deletes_32_at_once_and_all_together_no_more_than_128() {
+        assert_eq!([1, 4, 8, 64, 200].map(deletes_at_once), [32, 32, 16, 2, 1]);
+    }
 }
