@@ -230,6 +230,16 @@ async fn a_pass_keeps_the_segments_that_it_began_with() {
 }
 
 #[tokio::test]
+async fn segments_read_each_item_once_all_together() {
+    let table = pages(6).await;
+    let how = Sweeping { segments: 3, ..Sweeping::default() };
+
+    let sweep = table.sweep_as(&how, at(30)).await.unwrap();
+
+    assert_eq!((sweep.segments, sweep.scanned, sweep.expired), (3, 6, 3));
+}
+
+#[tokio::test]
 async fn a_run_whose_pass_another_run_ended_moves_nothing_of_the_next_pass() {
     let table = pages(3).await;
     table.proxy.next("Scan", Fault::Hold);

@@ -257,6 +257,9 @@ mod tests {
         }
         assert!(budget.admit(now, None).is_ok());
 
+        // Not before it is over.
+        budget.settle(now, 0.0, 1.0);
+        budget.settle(now + SECOND, 0.0, 1.0);
         now += SECOND + Duration::from_millis(1);
         budget.settle(now, 0.0, 1.0);
 
