@@ -296,6 +296,17 @@ async fn calls_that_are_throttled_or_lost_are_made_again() {
 }
 
 #[tokio::test]
+async fn a_delete_whose_answer_was_lost_finds_the_session_gone() {
+    let table = Table::new().await;
+    table.create(at(0)).await;
+    table.proxy.next("DeleteItem", Fault::LoseAnswer);
+
+    let sweep = table.sweep(at(20 * MINUTE)).await;
+
+    assert_eq!((sweep.expired, sweep.deleted, sweep.gone, sweep.complete), (1, 0, 1, true));
+}
+
+#[tokio::test]
 async fn a_call_that_dynamodb_rejects_is_made_once() {
     let table = Table::new().await;
     let mut settings = table.sessions.settings().clone();

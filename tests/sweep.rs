@@ -276,6 +276,22 @@ async fn ghosts_are_counted_and_deleted_only_where_that_is_set_and_once_their_gr
 }
 
 #[tokio::test]
+async fn a_ghost_costs_no_write_within_its_grace_and_goes_the_moment_that_it_is_over() {
+    let table = Table::new().await;
+    let since = at(0).now.to_string();
+    table.put(json!({ "SessionId": { "S": "ghost" }, "GhostSince": { "S": since } })).await;
+    let grace = Duration::from_secs(60);
+    let sweeping = Sweeping { ghosts_after: Some(grace), ..Sweeping::default() };
+
+    let within = table.sweep_as(&sweeping, at(59)).await.unwrap();
+    let over = table.sweep_as(&sweeping, at(60)).await.unwrap();
+
+    // The pass begins, reads, keeps its position and ends.
+    assert_eq!((within.ghosts, within.ghosts_deleted, within.calls), (1, 0, 4));
+    assert_eq!((over.ghosts, over.ghosts_deleted, over.calls), (1, 1, 5));
+}
+
+#[tokio::test]
 async fn a_ghost_that_could_still_be_made_a_session_is_never_deleted() {
     let table = Table::new().await;
     let sweeping = Sweeping { ghosts_after: Some(Duration::from_secs(1)), ..Sweeping::default() };
