@@ -118,9 +118,8 @@ async fn a_call_that_dynamodb_finds_invalid_is_a_failure_and_no_session_that_is_
     settings.hash_key = "Id".to_owned();
     table.sessions = SessionStore::new(table.client.clone(), settings);
     let service = Service::over(table, false);
-    let lock = format!("{}.7", key(1));
 
-    let answer = service.ask("PUT", &[("Lock-Id", &lock)], b"small").await;
+    let answer = service.ask("PUT", &[], b"small").await;
 
     assert_eq!(answer.refusal(), "503 unavailable");
 }

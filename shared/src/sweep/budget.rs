@@ -242,27 +242,28 @@ mod tests {
 
     #[test]
     fn each_throttling_doubles_the_pause_and_a_calm_second_halves_it() {
-        let mut now = Instant::now();
-        let budget = Budget::new(None, now);
-        let pause = |now| {
-            budget.back_off(now, 0.5);
-            // A call that was under way with it.
-            budget.back_off(now, 0.5);
-            budget.admit(now, None).unwrap_err() - now
+        // How long the fourth pause is, if a call is answered so long after the third.
+        let fourth = |calm: Duration| {
+            let mut now = Instant::now();
+            let budget = Budget::new(None, now);
+            let pause = |now| {
+                budget.back_off(now, 0.5);
+                // A call that was under way with it.
+                budget.back_off(now, 0.5);
+                budget.admit(now, None).unwrap_err() - now
+            };
+            for expected in [50, 100, 200] {
+                let paused = pause(now);
+                assert_eq!(paused, Duration::from_millis(expected));
+                now += paused;
+            }
+            assert!(budget.admit(now, None).is_ok());
+            budget.settle(now + calm, 0.0, 1.0);
+            pause(now + calm).as_millis()
         };
-        for expected in [50, 100, 200] {
-            let paused = pause(now);
-            assert_eq!(paused, Duration::from_millis(expected));
-            now += paused;
-        }
-        assert!(budget.admit(now, None).is_ok());
 
-        // Not before it is over.
-        budget.settle(now, 0.0, 1.0);
-        budget.settle(now + SECOND, 0.0, 1.0);
-        now += SECOND + Duration::from_millis(1);
-        budget.settle(now, 0.0, 1.0);
-
-        assert_eq!(pause(now), Duration::from_millis(200));
+        assert_eq!(fourth(Duration::ZERO), 400);
+        assert_eq!(fourth(SECOND), 400);
+        assert_eq!(fourth(SECOND + Duration::from_millis(1)), 200);
     }
 }
