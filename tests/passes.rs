@@ -30,6 +30,28 @@ async fn pages(sessions: usize) -> Table {
     table
 }
 
+/// A run that is stopped once it is so far, after `meanwhile`.
+async fn stopped(
+    table: &Table,
+    how: Sweeping,
+    so_far: impl Fn(&Sweep) -> bool,
+    meanwhile: impl Fn(),
+) -> Result<Sweep, Error> {
+    let progress = SweepProgress::default();
+    let stop = async {
+        while !so_far(&progress.so_far()) {
+            tokio::task::yield_now().await;
+        }
+        meanwhile();
+        progress.stop();
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        swept = table.sessions.sweep(&how, &progress, at(30).now) => swept,
+        () = stop => unreachable!("it does not end"),
+    }
+}
+
 /// How many of the calls are of this name.
 fn count(calls: &[String], name: &str) -> usize {
     calls.iter().filter(|api| *api == name).count()
@@ -59,21 +81,7 @@ async fn a_pass_that_ends_says_when_it_began_and_ended_and_leaves_nothing_of_its
 #[tokio::test]
 async fn a_run_whose_time_is_over_says_so_and_the_next_one_carries_on_in_the_same_pass() {
     let table = pages(8).await;
-    let progress = SweepProgress::default();
-    let how = Sweeping::default();
-    // The position, a page, its deletes of two, its position: stopped while the next page is read.
-    table.proxy.next("UpdateItem", Fault::Hold);
-    let stop = async {
-        table.proxy.until(1).await;
-        table.proxy.let_go();
-        while progress.so_far().pages == 0 {
-            tokio::task::yield_now().await;
-        }
-        progress.stop();
-    };
-
-    let (first, ()) = tokio::join!(table.sessions.sweep(&how, &progress, at(30).now), stop);
-    let first = first.unwrap();
+    let first = stopped(&table, Sweeping::default(), |sweep| sweep.pages > 0, || ()).await.unwrap();
     let position = table.item_of(POSITION).await;
     let second = table.sweep(at(60)).await;
 
@@ -107,21 +115,13 @@ async fn the_next_page_is_read_while_the_items_of_one_are_deleted() {
 #[tokio::test]
 async fn a_run_that_is_stopped_among_the_deletes_of_a_page_leaves_the_page_to_the_next_one() {
     let table = pages(8).await;
-    let progress = SweepProgress::default();
     // One delete costs what this has in five minutes.
     let how = Sweeping { write_units: Some(1.0), ..Sweeping::default() };
-    let stop = async {
-        while progress.so_far().deleted == 0 {
-            tokio::task::yield_now().await;
-        }
-        progress.stop();
-    };
 
-    let (first, ()) = tokio::join!(table.sessions.sweep(&how, &progress, at(30).now), stop);
+    let first = stopped(&table, how, |sweep| sweep.deleted > 0, || ()).await.unwrap();
     let calls = table.proxy.take_apis();
     let second = table.sweep(at(60)).await;
 
-    let first = first.unwrap();
     assert!(first.deleted == 1 && !first.complete && second.complete, "{first:?} {second:?}");
     // The pass was begun; there is no other position to keep.
     assert_eq!(count(&calls, "UpdateItem"), 1, "{calls:?}");
@@ -143,17 +143,10 @@ async fn a_position_is_kept_after_each_page_of_dynamodb_s() {
 /// A run that is stopped when it has a page behind it, and whose position then meets this.
 async fn stopped_with(fault: Fault) -> Result<Sweep, Error> {
     let table = pages(4).await;
-    let progress = SweepProgress::default();
     // The first page has one item, which is less than a position is kept for.
     let how = Sweeping { read_units: Some(1000.0), ..Sweeping::default() };
-    let stop = async {
-        while progress.so_far().pages == 0 {
-            tokio::task::yield_now().await;
-        }
-        table.proxy.next("UpdateItem", fault);
-        progress.stop();
-    };
-    let (stopped, ()) = tokio::join!(table.sessions.sweep(&how, &progress, at(30).now), stop);
+    let meets = || table.proxy.next("UpdateItem", fault);
+    let stopped = stopped(&table, how, |sweep| sweep.pages > 0, meets).await;
     let calls = table.proxy.take_apis();
     assert_eq!(count(&calls, "UpdateItem"), 2, "{calls:?}");
     stopped
