@@ -95,21 +95,21 @@ async fn a_run_whose_time_is_over_says_so_and_the_next_one_carries_on_in_the_sam
 
 #[tokio::test]
 async fn the_next_page_is_read_while_the_items_of_one_are_deleted() {
-    let table = pages(4).await;
+    let table = pages(8).await;
     table.proxy.take_calls();
     table.proxy.next("DeleteItem", Fault::Hold);
     let ahead = async {
-        // The position, a page, its deletes of two, of which one is held, and the next page.
-        table.proxy.until(5).await;
-        let calls = table.proxy.take_apis();
+        let mut calls = Vec::new();
+        while count(&calls, "Scan") < 2 {
+            table.proxy.until(1).await;
+            calls.extend(table.proxy.take_apis());
+        }
         table.proxy.let_go();
-        calls
     };
 
-    let (sweep, calls) = tokio::join!(table.sweep(at(30)), ahead);
+    let (sweep, ()) = tokio::join!(table.sweep(at(30)), ahead);
 
-    assert_eq!(count(&calls, "Scan"), 2, "{calls:?}");
-    assert!(sweep.complete);
+    assert_eq!((sweep.deleted, sweep.complete), (4, true));
 }
 
 #[tokio::test]
@@ -136,7 +136,7 @@ async fn a_position_is_kept_after_each_page_of_dynamodb_s() {
     let sweep = table.sweep(at(30)).await;
 
     let calls = table.proxy.take_apis();
-    assert!(sweep.pages > 2, "{sweep:?}");
+    assert!(sweep.pages > 1, "{sweep:?}");
     assert_eq!(count(&calls, "UpdateItem") as u64, 1 + sweep.pages, "{calls:?}");
 }
 
@@ -146,7 +146,8 @@ async fn stopped_with(fault: Fault) -> Result<Sweep, Error> {
     // The first page has one item, which is less than a position is kept for.
     let how = Sweeping { read_units: Some(1000.0), ..Sweeping::default() };
     let meets = || table.proxy.next("UpdateItem", fault);
-    let stopped = stopped(&table, how, |sweep| sweep.pages > 0, meets).await;
+    // Its first page may be of the position itself.
+    let stopped = stopped(&table, how, |sweep| sweep.scanned > 0, meets).await;
     let calls = table.proxy.take_apis();
     assert_eq!(count(&calls, "UpdateItem"), 2, "{calls:?}");
     stopped
@@ -156,7 +157,7 @@ async fn stopped_with(fault: Fault) -> Result<Sweep, Error> {
 async fn a_position_that_is_lost_when_time_is_over_is_no_failure() {
     let stopped = stopped_with(Fault::LoseRequest).await.unwrap();
 
-    assert!(!stopped.complete && stopped.pages == 1, "{stopped:?}");
+    assert!(!stopped.complete && stopped.scanned == 1, "{stopped:?}");
 }
 
 #[tokio::test]
