@@ -98,10 +98,7 @@ async fn a_dynamodb_that_does_not_answer_is_given_up_before_the_gateway_gives_us
 
 #[tokio::test]
 async fn a_table_that_is_missing_is_a_failure_and_no_missing_session() {
-    let mut table = Table::new().await;
-    let mut settings = table.sessions.settings().clone();
-    settings.table = "NoSuchTable".to_owned();
-    table.sessions = SessionStore::new(table.client.clone(), settings);
+    let table = Table::new().await.configured(|settings| settings.table = "NoSuchTable".to_owned());
     let app = App::over(table.sessions.clone());
     let service = Service::over(table, false);
 
@@ -113,10 +110,7 @@ async fn a_table_that_is_missing_is_a_failure_and_no_missing_session() {
 
 #[tokio::test]
 async fn a_call_that_dynamodb_finds_invalid_is_a_failure_and_no_session_that_is_too_large() {
-    let mut table = Table::new().await;
-    let mut settings = table.sessions.settings().clone();
-    settings.hash_key = "Id".to_owned();
-    table.sessions = SessionStore::new(table.client.clone(), settings);
+    let table = Table::new().await.configured(|settings| settings.hash_key = "Id".to_owned());
     let service = Service::over(table, false);
 
     let answer = service.ask("PUT", &[], b"small").await;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use session_store::{Error, SessionStore, Sweep, SweepProgress, Sweeping, client};
+use session_store::{Error, Sweep, SweepProgress, Sweeping};
 
 use crate::support::proxy::Fault;
 use crate::support::{MINUTE, Table, at};
@@ -302,12 +302,10 @@ async fn a_delete_whose_answer_was_lost_finds_the_session_gone() {
 
 #[tokio::test]
 async fn a_call_that_dynamodb_rejects_is_made_once() {
-    let table = Table::new().await;
-    let mut settings = table.sessions.settings().clone();
-    settings.table = "NoSuchTable".to_owned();
-    let sessions = SessionStore::new(client::at(&table.proxy.url), settings);
+    let table = Table::new().await.configured(|settings| settings.table = "NoSuchTable".to_owned());
 
-    let swept = sessions.sweep(&Sweeping::default(), &SweepProgress::default(), at(1).now).await;
+    let swept =
+        table.sessions.sweep(&Sweeping::default(), &SweepProgress::default(), at(1).now).await;
 
     assert!(matches!(swept, Err(Error::DynamoDb { operation: "UpdateItem", .. })), "{swept:?}");
     assert_eq!(table.proxy.take_apis(), ["UpdateItem"]);
@@ -316,14 +314,11 @@ async fn a_call_that_dynamodb_rejects_is_made_once() {
 #[tokio::test]
 async fn a_sweep_of_a_table_whose_key_has_another_name_than_was_said_is_a_failure_and_not_complete()
 {
-    let table = pages(8).await;
-    let mut settings = table.sessions.settings().clone();
-    settings.hash_key = "Id".to_owned();
-    let sessions = SessionStore::new(table.client.clone(), settings);
+    let table = pages(8).await.configured(|settings| settings.hash_key = "Id".to_owned());
     let how = Sweeping { dry_run: true, ..Sweeping::default() };
     let progress = SweepProgress::default();
 
-    let swept = sessions.sweep(&how, &progress, at(30).now).await;
+    let swept = table.sessions.sweep(&how, &progress, at(30).now).await;
 
     assert!(matches!(swept, Err(Error::Malformed { attribute: "LastEvaluatedKey" })), "{swept:?}");
     assert!(!progress.so_far().complete);

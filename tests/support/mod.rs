@@ -105,9 +105,14 @@ impl Table {
     }
 
     /// The same table for a farm whose setting is another.
-    pub(crate) fn with_session_timeout(mut self, session_timeout: Option<SessionTimeout>) -> Self {
+    pub(crate) fn with_session_timeout(self, session_timeout: Option<SessionTimeout>) -> Self {
+        self.configured(|settings| settings.session_timeout = session_timeout.unwrap())
+    }
+
+    /// The same table, and a store of it with other settings.
+    pub(crate) fn configured(mut self, change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = self.sessions.settings().clone();
-        settings.session_timeout = session_timeout.unwrap();
+        change(&mut settings);
         self.sessions = SessionStore::new(client::at(&self.proxy.url), settings);
         self
     }
