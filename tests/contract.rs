@@ -1,7 +1,8 @@
-//! Any sequence of requests is answered as the plain model of the contract answers it.
+//! The service answers any sequence of requests as a plain model of the contract does.
 //!
-//! Time passes by making the item older, so that handlers and their clock are the real ones.
-//! `PROPTEST_CASES` says how many sequences; one that fails is shrunk to the shortest.
+//! The handlers and their clock are the real ones. To let time pass, the test moves the dates of
+//! the item back. `PROPTEST_CASES` sets the number of sequences. Proptest shrinks a sequence that
+//! fails to a shorter one.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -18,14 +19,15 @@ use crate::support::contract::{At, Model};
 use crate::support::http::Service;
 use crate::support::operation::{Answer, By, Key, LockId, Op};
 
-/// Between two requests real time passes, too: a few milliseconds that make no difference, because
-/// no sum of these passes comes near an end. Whole thirds of a minute, and half a second.
+/// The times that can pass between two requests, in milliseconds: multiples of 20 s, and half a
+/// second more. No sum of them comes near the end of a timeout or a lease. So the few milliseconds
+/// of real time that also pass make no difference.
 const PASSES: [i64; 5] = [20_500, 40_500, 300_500, 660_500, 1_200_500];
 
-/// What real time may differ by.
+/// How far a time in an answer may differ from the model's, in milliseconds.
 const SLACK: i64 = 5_000;
 
-/// A step of a sequence. Locks are named by how long ago they were told of.
+/// A step of a sequence. Lock 0 is the newest lock that an answer has named, lock 1 the one before.
 #[derive(Debug, Clone)]
 enum Plan {
     Pass { millis: i64 },
@@ -65,12 +67,12 @@ fn plan() -> impl Strategy<Value = Plan> {
     ]
 }
 
-/// A session, and what is known of it.
+/// A session of the service, and what the test knows of it.
 struct Case<'a> {
     service: &'a Service,
     session: String,
     model: Model,
-    /// How much time has passed beside the real one.
+    /// How far the test has moved time forward, in milliseconds.
     passed: i64,
     locks: Vec<LockId>,
     seen: &'a RefCell<BTreeSet<String>>,
@@ -89,15 +91,15 @@ impl Case<'_> {
             Plan::Fetch { key } => Op::Fetch { key: uuid(key) },
             Plan::Lock { key, timeout, lease } => Op::Lock { key: uuid(key), timeout, lease },
             Plan::StoreHeld { lock, timeout } => {
-                Op::Store { by: By::Lock(self.told(lock)), items, timeout }
+                Op::Store { by: By::Lock(self.named_lock(lock)), items, timeout }
             }
             Plan::StoreFree { by, key, timeout } => Op::Store { by: by(uuid(key)), items, timeout },
-            Plan::Release { lock, timeout } => Op::Release { lock: self.told(lock), timeout },
+            Plan::Release { lock, timeout } => Op::Release { lock: self.named_lock(lock), timeout },
             Plan::Touch { timeout, lease } => {
-                let lease = lease.map(|(lock, seconds)| (self.told(lock), seconds));
+                let lease = lease.map(|(lock, seconds)| (self.named_lock(lock), seconds));
                 Op::Touch { timeout, lease }
             }
-            Plan::Remove { lock } => Op::Remove { lock: lock.map(|lock| self.told(lock)) },
+            Plan::Remove { lock } => Op::Remove { lock: lock.map(|lock| self.named_lock(lock)) },
         };
         let received = self.clock();
         let answer = self.ask(&op).await;
@@ -117,7 +119,7 @@ impl Case<'_> {
             }
         }
         let model = &self.model;
-        Err(TestCaseError::fail(format!("{op} was answered {answer}, and {wrong}; of {model:?}")))
+        Err(TestCaseError::fail(format!("{op} was answered {answer}, but {wrong}; {model:?}")))
     }
 
     async fn ask(&self, op: &Op) -> Answer {
@@ -136,10 +138,10 @@ impl Case<'_> {
         Timestamp::now().as_millis() + self.passed
     }
 
-    /// The lock told of so many locks ago, or one that never was.
-    fn told(&self, ago: usize) -> LockId {
-        let told = self.locks.iter().rev().nth(ago).copied();
-        told.unwrap_or(LockId { key: uuid(99), generation: 7 })
+    /// The lock of a step, or a lock that never existed if no answer has named so many locks.
+    fn named_lock(&self, n: usize) -> LockId {
+        let named = self.locks.iter().rev().nth(n).copied();
+        named.unwrap_or(LockId { key: uuid(99), generation: 7 })
     }
 }
 
@@ -147,7 +149,7 @@ fn uuid(n: u8) -> Key {
     Key::from_u128(u128::from(n))
 }
 
-/// Makes all that the item remembers so much longer ago.
+/// Moves all dates of the item back by this time.
 async fn make_older(table: &Table, session: &str, millis: i64) {
     let mut item = table.item_of(session).await;
     let Some(attributes) = item.as_object_mut() else { return };
@@ -161,7 +163,7 @@ async fn make_older(table: &Table, session: &str, millis: i64) {
     table.put(item).await;
 }
 
-/// All that can be answered to anything but requests that cannot be read or served.
+/// Every possible answer, except those to requests that are invalid or fail.
 const ANSWERS: [&str; 23] = [
     "create 200",
     "create 201",
@@ -218,5 +220,5 @@ fn any_sequence_of_requests_is_answered_as_the_contract_says() {
     }
     result.unwrap();
     let unseen: Vec<_> = ANSWERS.into_iter().filter(|a| !seen.borrow().contains(*a)).collect();
-    assert_eq!(unseen, [""; 0], "these were never answered");
+    assert_eq!(unseen, [""; 0], "these answers never came");
 }

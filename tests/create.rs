@@ -1,4 +1,4 @@
-//! Create: an empty session for a visitor who has not used it.
+//! Create: make an empty session for a visitor who has not used it yet.
 
 use serde_json::json;
 use session_store::Created;
@@ -20,7 +20,7 @@ async fn a_created_session_is_uninitialized_and_empty() {
 }
 
 #[tokio::test]
-async fn a_create_keeps_the_timeout_it_was_given() {
+async fn a_create_saves_the_timeout_of_the_request() {
     let table = Table::new().await;
 
     table.sessions.create(&id(), minutes(45), at(0)).await.unwrap();
@@ -31,7 +31,7 @@ async fn a_create_keeps_the_timeout_it_was_given() {
 }
 
 #[tokio::test]
-async fn a_create_leaves_a_living_session_as_it_is() {
+async fn a_create_of_a_live_session_changes_nothing() {
     let table = Table::new().await;
     table.create(at(0)).await;
     let uninitialized = table.item().await;
@@ -46,7 +46,7 @@ async fn a_create_leaves_a_living_session_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_create_over_an_expired_session_leaves_nothing_of_it() {
+async fn a_create_over_an_expired_session_keeps_nothing_of_it() {
     let table = Table::new().await;
     table.create(at(0)).await;
     table.lock(key(1), at(1)).await;
@@ -61,7 +61,7 @@ async fn a_create_over_an_expired_session_leaves_nothing_of_it() {
 }
 
 #[tokio::test]
-async fn a_create_over_a_ghost_makes_a_session() {
+async fn a_create_over_a_ghost_item_makes_a_session() {
     let table = Table::new().await;
     let expires = at(20 * MINUTE).now.to_string();
     for ghost in [

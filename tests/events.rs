@@ -32,7 +32,7 @@ async fn locked() -> (Table, App) {
             "Flags": { "N": "0" },
         }))
         .await;
-    let app = App::over(table.sessions.clone());
+    let app = App::new(table.sessions.clone());
     (table, app)
 }
 
@@ -139,7 +139,9 @@ async fn the_schedule_s_event_is_json_and_a_sweep_reports_what_it_did() {
 
     let report = functions::sweep(&app, &event, "", None, in_three_hours).await.unwrap();
 
-    assert!(report.complete && report.pass_ended >= report.pass_started && report.seconds > 0.0);
+    assert!(
+        report.report.complete && report.pass_ended >= report.pass_started && report.seconds > 0.0
+    );
     let mut report = serde_json::to_value(report).unwrap();
     for of_the_clock in ["pass_started", "pass_ended", "seconds"] {
         report.as_object_mut().unwrap().remove(of_the_clock);

@@ -1,13 +1,13 @@
-//! Fetch: read a session without taking it.
+//! Fetch: read a session without locking it.
 
 use serde_json::json;
-use session_store::{Claim, Error, Only};
+use session_store::{Error, Precondition, StoreMode};
 
 use crate::support::proxy::Fault;
 use crate::support::{MINUTE, Table, at, id, key, minutes, old};
 
 #[tokio::test]
-async fn a_fetch_of_nothing_finds_nothing() {
+async fn a_fetch_of_a_missing_session_is_refused_as_not_found() {
     let table = Table::new().await;
 
     let fetched = table.sessions.fetch(&id(), key(1), at(0)).await;
@@ -16,7 +16,7 @@ async fn a_fetch_of_nothing_finds_nothing() {
 }
 
 #[tokio::test]
-async fn a_fetch_reads_past_a_lock_and_says_since_when_it_stands() {
+async fn a_fetch_reads_a_locked_session_and_says_since_when_it_is_locked() {
     let table = Table::new().await;
     table.create(at(0)).await;
     let lock = table.lock(key(1), at(1)).await;
@@ -31,7 +31,7 @@ async fn a_fetch_reads_past_a_lock_and_says_since_when_it_stands() {
 }
 
 #[tokio::test]
-async fn one_fetch_is_told_to_initialize_and_the_next_is_not() {
+async fn the_first_fetch_is_told_to_initialize_and_the_next_is_not() {
     let table = Table::new().await;
     table.create(at(0)).await;
 
@@ -40,7 +40,7 @@ async fn one_fetch_is_told_to_initialize_and_the_next_is_not() {
 }
 
 #[tokio::test]
-async fn of_two_fetches_that_read_the_flag_together_one_is_told() {
+async fn of_two_fetches_that_both_read_the_flag_only_one_is_told_to_initialize() {
     let table = Table::new().await;
     table.create(at(0)).await;
     table.proxy.next("UpdateItem", Fault::Hold);
@@ -52,13 +52,13 @@ async fn of_two_fetches_that_read_the_flag_together_one_is_told() {
         other
     };
     let id = id();
-    let (held, other) = tokio::join!(table.sessions.fetch(&id, key(1), at(1)), other);
+    let (delayed, other) = tokio::join!(table.sessions.fetch(&id, key(1), at(1)), other);
 
-    assert_eq!((held.unwrap().initialize, other.initialize), (false, true));
+    assert_eq!((delayed.unwrap().initialize, other.initialize), (false, true));
 }
 
 #[tokio::test]
-async fn a_fetch_leaves_the_flag_of_a_session_that_aws_provider_has_locked_since_it_read_it() {
+async fn a_fetch_leaves_the_flag_if_aws_provider_locked_the_session_after_the_read() {
     let table = Table::new().await;
     table.create(at(0)).await;
     table.proxy.next("UpdateItem", Fault::Hold);
@@ -69,14 +69,14 @@ async fn a_fetch_leaves_the_flag_of_a_session_that_aws_provider_has_locked_since
         table.proxy.let_go();
     };
     let id = id();
-    let (held, ()) = tokio::join!(table.sessions.fetch(&id, key(1), at(1)), old);
+    let (delayed, ()) = tokio::join!(table.sessions.fetch(&id, key(1), at(1)), old);
 
-    assert!(!held.unwrap().initialize);
+    assert!(!delayed.unwrap().initialize);
     assert_eq!(table.item().await["Flags"], json!({ "N": "1" }));
 }
 
 #[tokio::test]
-async fn a_fetch_of_an_item_that_is_no_session_changes_nothing() {
+async fn a_fetch_of_a_malformed_item_fails_and_changes_nothing() {
     let table = Table::new().await;
     table.create(at(0)).await;
     let not_base64 = json!({ "S": "not base64" });
@@ -90,10 +90,10 @@ async fn a_fetch_of_an_item_that_is_no_session_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_fetch_past_half_of_the_timeout_renews() {
+async fn a_fetch_renews_when_less_than_half_of_the_timeout_is_left() {
     let table = Table::new().await;
-    let claim = Claim::NoLock { key: key(9), only: Only::New };
-    table.sessions.store(&id(), claim, b"x", None, at(0)).await.unwrap();
+    let mode = StoreMode::WithoutLock { key: key(9), precondition: Precondition::New };
+    table.sessions.store(&id(), mode, b"x", None, at(0)).await.unwrap();
 
     let early = table.sessions.fetch(&id(), key(1), at(10 * MINUTE)).await.unwrap();
     assert_eq!(early.expires, at(20 * MINUTE).now);
@@ -104,7 +104,7 @@ async fn a_fetch_past_half_of_the_timeout_renews() {
 }
 
 #[tokio::test]
-async fn a_fetch_that_initializes_late_renews_in_the_same_write() {
+async fn a_fetch_that_clears_the_flag_and_renews_does_both_in_one_write() {
     let table = Table::new().await;
     table.create(at(0)).await;
     table.proxy.take_apis();

@@ -1,16 +1,17 @@
-//! Without DynamoDB: a failure is said as one, soon, and the log has one line of why.
+//! DynamoDB or the table cannot be reached: the caller soon gets a failure, and the log says why in
+//! one line.
 
 use std::time::Duration;
 
 use functions::App;
-use session_store::{Error, Locking, SessionStore, SweepProgress, Sweeping, client, table};
+use session_store::{Error, LockOptions, SessionStore, SweepOptions, SweepProgress, client, table};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
 use crate::support::http::Service;
 use crate::support::{Table, at, id, key, log};
 
-/// The service of a table whose DynamoDB is at `url`.
+/// A service whose DynamoDB is at `url`.
 async fn service_at(url: &str) -> Service {
     let mut table = Table::new().await;
     let settings = table.sessions.settings().clone();
@@ -18,8 +19,8 @@ async fn service_at(url: &str) -> Service {
     Service::over(table, false)
 }
 
-/// A port of loopback on which nobody listens.
-async fn nobody() -> String {
+/// The URL of a local port on which no process listens.
+async fn closed_port() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     format!("http://{}", listener.local_addr().unwrap())
 }
@@ -36,7 +37,7 @@ fn sessions_at(url: &str) -> SessionStore {
 
 #[tokio::test]
 async fn without_dynamodb_every_operation_is_503_and_never_404() {
-    let service = service_at(&nobody().await).await;
+    let service = service_at(&closed_port().await).await;
     let lock = format!("{}.7", key(1));
     for what in ["POST", "GET", "PUT", "DELETE", "POST /lock", "DELETE /lock", "POST /touch"] {
         let answer = service.ask(what, &[("Lock-Id", &lock)], b"").await;
@@ -47,8 +48,8 @@ async fn without_dynamodb_every_operation_is_503_and_never_404() {
 }
 
 #[tokio::test]
-async fn a_failure_is_one_line_with_all_causes_and_the_caller_sees_none() {
-    let url = nobody().await;
+async fn a_failure_is_one_log_line_with_all_causes_and_the_caller_sees_no_cause() {
+    let url = closed_port().await;
     let service = service_at(&url).await;
     log::start();
 
@@ -67,29 +68,30 @@ async fn a_failure_is_one_line_with_all_causes_and_the_caller_sees_none() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_sweep_whose_call_is_lost_nine_times_is_given_up() {
-    let sessions = sessions_at(&nobody().await);
+async fn a_sweep_fails_after_a_call_was_lost_nine_times() {
+    let sessions = sessions_at(&closed_port().await);
     let progress = SweepProgress::default();
     let start = Instant::now();
 
-    let how = Sweeping { time_limit: Some(Duration::from_secs(3600)), ..Sweeping::default() };
-    let failed = sessions.sweep(&how, &progress, at(0).now).await;
+    let options =
+        SweepOptions { time_limit: Some(Duration::from_secs(3600)), ..SweepOptions::default() };
+    let failed = sessions.sweep(&options, &progress, at(0).now).await;
 
     assert!(matches!(failed, Err(Error::DynamoDb { .. })), "{failed:?}");
     assert_eq!(progress.so_far().calls, 9);
-    // The pauses in between grow to six seconds or so.
+    // The pauses between the calls grow to about six seconds.
     assert!(start.elapsed() > Duration::from_secs(5), "{:?}", start.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dynamodb_that_does_not_answer_is_given_up_before_the_gateway_gives_us_up() {
-    // It listens, and nobody ever accepts. The paused clock jumps from time-out to time-out.
+async fn a_lock_that_dynamodb_does_not_answer_fails_before_the_gateway_times_out() {
+    // The socket listens, but never accepts. The paused clock jumps to the next timeout.
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", silent.local_addr().unwrap());
     let sessions = sessions_at(&url);
     let start = Instant::now();
 
-    let failed = sessions.lock(&id(), Locking::by(key(1)), at(0)).await;
+    let failed = sessions.lock(&id(), LockOptions::new(key(1)), at(0)).await;
 
     assert!(matches!(failed, Err(Error::DynamoDb { .. })), "{failed:?}");
     assert!(start.elapsed() <= session_store::WRITE_DEADLINE, "{:?}", start.elapsed());
@@ -97,9 +99,9 @@ async fn a_dynamodb_that_does_not_answer_is_given_up_before_the_gateway_gives_us
 }
 
 #[tokio::test]
-async fn a_table_that_is_missing_is_a_failure_and_no_missing_session() {
+async fn a_missing_table_is_a_failure_and_not_a_missing_session() {
     let table = Table::new().await.configured(|settings| settings.table = "NoSuchTable".to_owned());
-    let app = App::over(table.sessions.clone());
+    let app = App::new(table.sessions.clone());
     let service = Service::over(table, false);
 
     assert_eq!(service.ask("GET", &[], b"").await.refusal(), "503 unavailable");
@@ -109,7 +111,7 @@ async fn a_table_that_is_missing_is_a_failure_and_no_missing_session() {
 }
 
 #[tokio::test]
-async fn a_call_that_dynamodb_finds_invalid_is_a_failure_and_no_session_that_is_too_large() {
+async fn a_call_that_dynamodb_finds_invalid_is_a_failure_and_not_a_too_large_session() {
     let table = Table::new().await.configured(|settings| settings.hash_key = "Id".to_owned());
     let service = Service::over(table, false);
 

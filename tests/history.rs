@@ -1,4 +1,4 @@
-//! The search for an order finds what is possible, and nothing else.
+//! The search for an order of requests accepts the possible histories, and no others.
 
 use crate::support::history::{Event, History, Outcome, Report, Verdict};
 use crate::support::operation::{Answer, By, Key, LockId, Op};
@@ -25,8 +25,8 @@ fn fetch() -> Op {
     Op::Fetch { key: key(99) }
 }
 
-/// An answer of nothing but a status.
-fn says(status: u16) -> Answer {
+/// An answer with only a status, and the problem that belongs to the status.
+fn status(status: u16) -> Answer {
     let problem = match status {
         404 => Some("not-found"),
         409 => Some("lock-lost"),
@@ -44,19 +44,19 @@ fn says(status: u16) -> Answer {
     }
 }
 
-fn has(items: &str) -> Answer {
-    Answer { timeout: Some(20), expires: Some(0), items: items.into(), ..says(200) }
+fn fetched(items: &str) -> Answer {
+    Answer { timeout: Some(20), expires: Some(0), items: items.into(), ..status(200) }
 }
 
-fn had(lock: LockId, items: &str) -> Answer {
-    Answer { lock: Some(lock), ..has(items) }
+fn granted(lock: LockId, items: &str) -> Answer {
+    Answer { lock: Some(lock), ..fetched(items) }
 }
 
 fn initialize(answer: Answer) -> Answer {
     Answer { initialize: true, ..answer }
 }
 
-/// From one time to another, what was asked and how it ended.
+/// When a request started and ended, what it asked, and how it ended.
 type Line = (i64, i64, Op, Outcome);
 
 fn answered(start: i64, end: i64, op: Op, answer: Answer) -> Line {
@@ -79,15 +79,15 @@ fn is_possible(lines: Vec<Line>) -> bool {
     match history(lines).check() {
         Verdict::Possible => true,
         Verdict::Impossible(_) => false,
-        Verdict::Undecided => panic!("too long"),
+        Verdict::Undecided => panic!("the search took too long"),
     }
 }
 
-/// A session that the request of key 1 has locked.
+/// A history in which the request with key 1 locks a new session.
 fn locked() -> Vec<Line> {
     vec![
-        answered(0, 1, CREATE, says(201)),
-        answered(2, 3, lock(1), initialize(had(lock_id(1, 7), ""))),
+        answered(0, 1, CREATE, status(201)),
+        answered(2, 3, lock(1), initialize(granted(lock_id(1, 7), ""))),
     ]
 }
 
@@ -97,39 +97,39 @@ fn then(mut lines: Vec<Line>, more: impl IntoIterator<Item = Line>) -> Vec<Line>
 }
 
 #[test]
-fn a_fetch_during_a_store_may_see_it_or_not_and_after_it_must() {
-    let store = answered(4, 9, store(lock_id(1, 7), "x"), says(204));
-    let free = |items| answered(11, 12, fetch(), has(items));
+fn a_fetch_may_see_a_store_while_it_runs_and_must_see_it_afterwards() {
+    let store = answered(4, 9, store(lock_id(1, 7), "x"), status(204));
+    let free = |items| answered(11, 12, fetch(), fetched(items));
     let held = |start| {
-        let answer = Answer { lock_age: Some(0), ..has("") };
+        let answer = Answer { lock_age: Some(0), ..fetched("") };
         answered(start, start + 1, fetch(), answer)
     };
 
     assert!(is_possible(then(locked(), [store.clone(), held(5), free("x")])));
-    assert!(is_possible(then(locked(), [store.clone(), answered(5, 6, fetch(), has("x"))])));
+    assert!(is_possible(then(locked(), [store.clone(), answered(5, 6, fetch(), fetched("x"))])));
     assert!(!is_possible(then(locked(), [store.clone(), free("")])));
-    assert!(!is_possible(then(locked(), [store, answered(5, 6, fetch(), has("x")), held(7)])));
+    assert!(!is_possible(then(locked(), [store, answered(5, 6, fetch(), fetched("x")), held(7)])));
 }
 
 #[test]
-fn two_do_not_hold_a_session_at_once() {
-    let second = answered(4, 5, lock(2), had(lock_id(2, 8), ""));
+fn two_requests_do_not_hold_a_session_at_once() {
+    let second = answered(4, 5, lock(2), granted(lock_id(2, 8), ""));
 
     assert!(!is_possible(then(locked(), [second])));
 }
 
 #[test]
-fn a_living_session_is_not_missed() {
-    assert!(!is_possible(then(locked(), [answered(4, 5, fetch(), says(404))])));
+fn a_live_session_is_not_reported_as_missing() {
+    assert!(!is_possible(then(locked(), [answered(4, 5, fetch(), status(404))])));
 }
 
 #[test]
-fn a_store_of_which_nobody_knows_has_happened_or_will_or_never_does() {
+fn a_store_with_an_unknown_outcome_may_happen_at_any_time_after_its_start_or_never() {
     let unknown = (4, 5, store(lock_id(1, 7), "x"), Outcome::Unknown("cut".to_owned()));
     let held = |start, items| {
-        answered(start, start + 1, fetch(), Answer { lock_age: Some(0), ..has(items) })
+        answered(start, start + 1, fetch(), Answer { lock_age: Some(0), ..fetched(items) })
     };
-    let free = |start, items| answered(start, start + 1, fetch(), has(items));
+    let free = |start, items| answered(start, start + 1, fetch(), fetched(items));
 
     assert!(is_possible(then(locked(), [unknown.clone(), held(6, "")])));
     assert!(is_possible(then(locked(), [unknown.clone(), free(6, "x")])));
@@ -138,12 +138,12 @@ fn a_store_of_which_nobody_knows_has_happened_or_will_or_never_does() {
 }
 
 #[test]
-fn a_late_copy_of_a_store_does_nothing_once_another_has_locked() {
+fn a_late_copy_of_a_store_does_nothing_after_another_request_has_locked() {
     let lines = then(
         locked(),
         [
-            answered(4, 5, store(lock_id(1, 7), "x"), says(204)),
-            answered(6, 7, lock(2), had(lock_id(2, 8), "x")),
+            answered(4, 5, store(lock_id(1, 7), "x"), status(204)),
+            answered(6, 7, lock(2), granted(lock_id(2, 8), "x")),
         ],
     );
     let copy = |start| {
@@ -155,16 +155,16 @@ fn a_late_copy_of_a_store_does_nothing_once_another_has_locked() {
 }
 
 #[test]
-fn a_lock_of_which_nobody_knows_is_known_once_another_is_told_of_it() {
+fn a_lock_with_an_unknown_outcome_has_happened_if_a_refusal_names_it() {
     let unknown = (4, 5, lock(2), Outcome::Unknown("503".to_owned()));
-    let lines = then(locked(), [answered(3, 4, store(lock_id(1, 7), "x"), says(204)), unknown]);
+    let lines = then(locked(), [answered(3, 4, store(lock_id(1, 7), "x"), status(204)), unknown]);
     let told = |generation| {
         let holder = Some(lock_id(2, generation));
         let problem = Some("locked".to_owned());
-        let answer = Answer { lock: holder, problem, lock_age: Some(0), ..says(423) };
+        let answer = Answer { lock: holder, problem, lock_age: Some(0), ..status(423) };
         answered(6, 7, lock(3), answer)
     };
-    let late = answered(8, 9, store(lock_id(1, 7), "y"), says(204));
+    let late = answered(8, 9, store(lock_id(1, 7), "y"), status(204));
 
     assert!(is_possible(then(lines.clone(), [told(8)])));
     assert!(!is_possible(then(lines.clone(), [told(6)])));
@@ -172,27 +172,27 @@ fn a_lock_of_which_nobody_knows_is_known_once_another_is_told_of_it() {
 }
 
 #[test]
-fn a_lock_of_a_session_before_is_lost_though_its_key_has_locked_again_unheard() {
+fn a_lock_of_a_removed_session_is_lost_even_if_a_late_copy_locks_the_next_session() {
     let lines = |late| {
         then(
             locked(),
             [
-                answered(4, 5, Op::Remove { lock: Some(lock_id(1, 7)) }, says(204)),
-                answered(6, 7, CREATE, says(201)),
+                answered(4, 5, Op::Remove { lock: Some(lock_id(1, 7)) }, status(204)),
+                answered(6, 7, CREATE, status(201)),
                 (8, 9, lock(1), Outcome::Applied("a copy".to_owned())),
                 answered(10, 11, store(lock_id(1, 7), "x"), late),
             ],
         )
     };
 
-    assert!(is_possible(lines(says(409))));
-    assert!(!is_possible(lines(says(204))));
+    assert!(is_possible(lines(status(409))));
+    assert!(!is_possible(lines(status(204))));
 }
 
 #[test]
-fn a_report_says_what_cannot_be_next_and_why() {
-    let history = history(then(locked(), [answered(4, 5, fetch(), says(404))]));
-    let Verdict::Impossible(impossible) = history.check() else { panic!("it is impossible") };
+fn a_report_names_the_request_that_cannot_come_next_and_says_why() {
+    let history = history(then(locked(), [answered(4, 5, fetch(), status(404))]));
+    let Verdict::Impossible(impossible) = history.check() else { panic!("it is possible") };
 
     let report = Report(&history, &impossible).to_string();
 

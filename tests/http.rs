@@ -1,4 +1,4 @@
-//! The contract: statuses, headers and bodies, over the router of `local`.
+//! The contract: statuses, headers and bodies, through the router of `local`.
 
 use serde_json::json;
 use session_store::Timestamp;
@@ -6,7 +6,7 @@ use session_store::Timestamp;
 use crate::support::http::Service;
 use crate::support::key;
 
-/// An unlocked session with these items, made without a lock.
+/// A service with an unlocked session that has these items.
 async fn stored(items: &[u8]) -> Service {
     let service = Service::new().await;
     let answer = service.ask("PUT", &[], items).await;
@@ -15,7 +15,7 @@ async fn stored(items: &[u8]) -> Service {
 }
 
 #[tokio::test]
-async fn create_is_201_and_over_a_living_session_200() {
+async fn create_is_201_for_a_new_session_and_200_for_a_live_session() {
     let service = Service::new().await;
 
     let first = service.ask("POST", &[], b"").await;
@@ -26,7 +26,7 @@ async fn create_is_201_and_over_a_living_session_200() {
 }
 
 #[tokio::test]
-async fn fetch_is_200_with_the_bytes_and_when_the_session_ends() {
+async fn fetch_is_200_with_the_session_items_and_the_time_when_the_session_expires() {
     let service = stored(b"bytes").await;
 
     let answer = service.ask("GET", &[], b"").await;
@@ -41,7 +41,7 @@ async fn fetch_is_200_with_the_bytes_and_when_the_session_ends() {
 }
 
 #[tokio::test]
-async fn fetch_says_how_long_somebody_has_held_the_session_and_not_under_which_lock() {
+async fn fetch_of_a_locked_session_has_the_lock_age_and_no_lock_id() {
     let service = stored(b"bytes").await;
     service.lock().await;
 
@@ -68,7 +68,7 @@ async fn fetch_tells_one_caller_to_initialize() {
 }
 
 #[tokio::test]
-async fn lock_is_200_with_the_bytes_and_the_lock() {
+async fn lock_is_200_with_the_session_items_and_the_lock_id() {
     let service = stored(b"bytes").await;
 
     let key = key(1).to_string();
@@ -82,7 +82,7 @@ async fn lock_is_200_with_the_bytes_and_the_lock() {
 }
 
 #[tokio::test]
-async fn lock_is_423_with_the_holder_s_lock_while_somebody_holds_the_session() {
+async fn lock_of_a_locked_session_is_423_with_the_lock_id_of_the_holder() {
     let service = stored(b"bytes").await;
     let lock = service.lock().await;
 
@@ -95,7 +95,7 @@ async fn lock_is_423_with_the_holder_s_lock_while_somebody_holds_the_session() {
 }
 
 #[tokio::test]
-async fn lock_is_409_for_a_key_whose_lock_is_over() {
+async fn lock_is_409_for_a_key_whose_lock_was_released() {
     let service = stored(b"bytes").await;
     let key = key(1).to_string();
     let answer = service.ask("POST /lock", &[("Idempotency-Key", &key)], b"").await;
@@ -104,11 +104,11 @@ async fn lock_is_409_for_a_key_whose_lock_is_over() {
 
     let answer = service.ask("POST /lock", &[("Idempotency-Key", &key.to_uppercase())], b"").await;
 
-    assert_eq!(answer.refusal(), "409 lock-over");
+    assert_eq!(answer.refusal(), "409 lock-released");
 }
 
 #[tokio::test]
-async fn store_under_a_lock_is_204_and_under_a_lost_one_409() {
+async fn store_is_204_under_a_lock_and_409_under_a_lost_lock() {
     let service = stored(b"old").await;
     let lost = service.lock().await;
     service.ask("DELETE /lock", &[("Lock-Id", &lost)], b"").await;
@@ -131,7 +131,7 @@ async fn store_without_a_lock_is_201_204_or_423() {
 }
 
 #[tokio::test]
-async fn store_as_a_new_session_only_is_412_over_a_living_one() {
+async fn store_with_if_none_match_is_412_over_a_live_session() {
     let service = stored(b"old").await;
 
     let refused = service.ask("PUT", &[("If-None-Match", "*")], b"x").await;
@@ -140,7 +140,7 @@ async fn store_as_a_new_session_only_is_412_over_a_living_one() {
 }
 
 #[tokio::test]
-async fn store_over_a_living_session_only_is_404_over_none() {
+async fn store_with_if_match_is_404_without_a_live_session_and_204_over_one() {
     let service = Service::new().await;
 
     assert_eq!(service.ask("PUT", &[("If-Match", "*")], b"x").await.refusal(), "404 not-found");
@@ -149,7 +149,7 @@ async fn store_over_a_living_session_only_is_404_over_none() {
 }
 
 #[tokio::test]
-async fn store_of_too_much_is_413_says_both_sizes_and_frees_the_lock() {
+async fn store_of_a_too_large_session_is_413_with_both_sizes_and_releases_the_lock() {
     let service = stored(b"old").await;
     let lock = service.lock().await;
 
@@ -201,7 +201,7 @@ async fn remove_is_204_409_or_423() {
 }
 
 #[tokio::test]
-async fn an_item_that_is_no_session_is_500_and_no_detail_of_its_value() {
+async fn a_malformed_item_is_500_and_the_answer_does_not_show_its_value() {
     let service = Service::new().await;
     service.ask("POST", &[], b"").await;
     service
@@ -217,7 +217,7 @@ async fn an_item_that_is_no_session_is_500_and_no_detail_of_its_value() {
 }
 
 #[tokio::test]
-async fn every_response_is_nobody_s_to_keep() {
+async fn every_response_forbids_caching() {
     let service = Service::new().await;
     for (what, headers) in [
         ("POST", &[][..]),
@@ -236,7 +236,7 @@ async fn every_response_is_nobody_s_to_keep() {
 }
 
 #[tokio::test]
-async fn bytes_of_every_kind_and_size_go_through_unchanged() {
+async fn session_items_of_any_bytes_and_size_come_back_unchanged() {
     let all: Vec<u8> = (0..=255).collect();
     let large: Vec<u8> = (0..290 * 1024).map(|n: u32| (n % 251) as u8).collect();
     for items in [&b""[..], b"\0", &all, &large] {
@@ -251,7 +251,7 @@ async fn bytes_of_every_kind_and_size_go_through_unchanged() {
 }
 
 #[tokio::test]
-async fn applications_are_apart_and_a_dash_is_none() {
+async fn applications_have_separate_sessions_and_a_dash_means_no_application() {
     let service = Service::new().await;
     let id = [("Session-Id", "s1")];
     for (path, items) in [("/apps/-/session", b"a"), ("/apps/shop/session", b"b")] {
@@ -285,7 +285,7 @@ async fn a_session_id_is_percent_decoded_once() {
 }
 
 #[tokio::test]
-async fn a_route_that_there_is_not_is_the_gateway_s_404() {
+async fn an_unknown_route_is_404_from_the_gateway() {
     let service = Service::new().await;
     for (method, path) in [
         ("GET", "/"),
@@ -304,7 +304,7 @@ async fn a_route_that_there_is_not_is_the_gateway_s_404() {
 }
 
 #[tokio::test]
-async fn an_unreadable_path_and_too_large_a_body_are_the_gateway_s_own_refusals() {
+async fn the_gateway_refuses_an_unreadable_path_with_400_and_a_too_large_body_with_413() {
     let service = Service::new().await;
     let id = [("Session-Id", "s1")];
 

@@ -1,4 +1,4 @@
-//! Signatures: `local --iam` takes what API Gateway would take, and refuses the rest.
+//! Signatures: `local --iam` accepts those that API Gateway would accept, and refuses all others.
 
 use std::time::{Duration, SystemTime};
 
@@ -11,7 +11,7 @@ use crate::support::http::Service;
 
 const PATH: &str = "/apps/my%20shop/session";
 
-/// The headers of a signed `PUT`, by the signer of the SDK.
+/// The headers of a `PUT` that the SDK's signer has signed.
 fn signed(secret: &str, service: &str, time: SystemTime, body: &[u8]) -> Vec<(String, String)> {
     let identity = Credentials::new("AKID", secret, None, None, "test").into();
     let params = v4::SigningParams::builder()
@@ -50,7 +50,7 @@ async fn put(headers: &[(String, String)], body: &[u8]) -> u16 {
 const MINUTE: Duration = Duration::from_secs(60);
 
 #[tokio::test]
-async fn a_signed_request_passes() {
+async fn a_signed_request_is_accepted() {
     let now = SystemTime::now();
 
     assert_eq!(put(&signed("secret", "execute-api", now, b"x"), b"x").await, 201);
@@ -72,7 +72,7 @@ async fn a_wrongly_signed_request_is_refused() {
 
     assert_eq!(put(&signed("other", "execute-api", now, b"x"), b"x").await, 403);
     assert_eq!(put(&signed("secret", "dynamodb", now, b"x"), b"x").await, 403);
-    // What was signed is not what came.
+    // The signature belongs to another body.
     assert_eq!(put(&good, b"y").await, 403);
     for (name, value) in [
         ("session-id", "s2"),
@@ -88,7 +88,7 @@ async fn a_wrongly_signed_request_is_refused() {
 }
 
 #[tokio::test]
-async fn a_request_signed_by_an_unknown_key_is_refused() {
+async fn a_request_signed_with_an_unknown_access_key_is_refused() {
     let mut headers = signed("secret", "execute-api", SystemTime::now(), b"x");
     let authorization = headers.iter_mut().find(|header| header.0 == "authorization").unwrap();
     authorization.1 = authorization.1.replace("AKID", "AKIE");
@@ -97,7 +97,7 @@ async fn a_request_signed_by_an_unknown_key_is_refused() {
 }
 
 #[tokio::test]
-async fn an_expired_request_and_one_of_the_future_are_refused() {
+async fn a_request_signed_more_than_five_minutes_ago_or_ahead_is_refused() {
     let now = SystemTime::now();
 
     assert_eq!(put(&signed("secret", "execute-api", now - 6 * MINUTE, b"x"), b"x").await, 403);

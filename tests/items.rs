@@ -1,11 +1,13 @@
-//! What AWS's provider wrote is read, and what we write is read by it.
+//! We read the items of AWS's provider, and AWS's provider can read ours.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use session_store::{Claim, Error, Locking, Moment, Only, SessionId, Timestamp};
+use session_store::{
+    Error, LockOptions, Precondition, RequestTime, SessionId, StoreMode, Timestamp,
+};
 
 use crate::support::{Table, at, id, key, old};
 
@@ -14,22 +16,21 @@ pub(crate) fn fixture(file: &str) -> Value {
     serde_json::from_str(&std::fs::read_to_string(folder.join(file)).unwrap()).unwrap()
 }
 
-/// What a recorded item means, a second before its `Expires`.
+/// The state of the session in a recorded item, one second before its `Expires`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Meaning {
+enum State {
     Uninitialized,
     /// Initialized and never stored.
     Empty,
-    /// With items, and nobody holds it.
+    /// Unlocked, with session items.
     Stored,
-    /// Somebody holds it.
     Locked,
-    /// Not a session.
+    /// A ghost item, not a session.
     Ghost,
 }
-use Meaning::*;
+use State::*;
 
-const MEANINGS: [(&str, Meaning); 26] = [
+const STATES: [(&str, State); 26] = [
     ("01-uninitialized.json", Uninitialized),
     ("02-uninit-then-get.json", Empty),
     ("03-uninit-then-get-exclusive.json", Locked),
@@ -59,61 +60,57 @@ const MEANINGS: [(&str, Meaning); 26] = [
 ];
 
 #[test]
-fn every_recorded_item_has_a_meaning() {
+fn every_recorded_item_is_listed_with_its_state() {
     let manifest = fixture("manifest.json");
     let recorded = manifest.as_array().unwrap().iter().map(|entry| entry["file"].as_str().unwrap());
     let recorded: BTreeSet<_> = recorded.collect();
 
-    assert_eq!(recorded, MEANINGS.iter().map(|(file, _)| *file).collect());
+    assert_eq!(recorded, STATES.iter().map(|(file, _)| *file).collect());
 }
 
 #[tokio::test]
-async fn every_recorded_item_is_read_as_what_it_means() {
-    for (file, meaning) in MEANINGS {
+async fn every_recorded_item_is_read_in_its_listed_state() {
+    for (file, state) in STATES {
         let (table, id, item) = recorded(file).await;
         let expires: Timestamp = item["Expires"]["S"].as_str().unwrap().parse().unwrap();
         let before = expires - Duration::from_secs(1);
-        let when = Moment { now: before, received: before };
+        let time = RequestTime { now: before, received: before };
 
-        let fetched = table.sessions.fetch(&id, key(1), when).await;
+        let fetched = table.sessions.fetch(&id, key(1), time).await;
 
-        if meaning == Ghost {
+        if state == Ghost {
             assert!(matches!(fetched, Err(Error::NotFound)), "{file}: {fetched:?}");
             continue;
         }
         let session = fetched.unwrap_or_else(|error| panic!("{file}: {error}"));
-        assert_eq!(session.initialize, meaning == Uninitialized, "{file}");
-        assert_eq!(session.lock.is_some(), meaning == Locked, "{file}");
+        assert_eq!(session.initialize, state == Uninitialized, "{file}");
+        assert_eq!(session.lock.is_some(), state == Locked, "{file}");
         let has_items = item.get("SessionItems").is_some();
         assert_eq!(session.items.is_empty(), !has_items, "{file}");
-        assert_eq!(has_items, meaning == Stored || has_items && meaning == Locked, "{file}");
+        assert_eq!(has_items, state == Stored || has_items && state == Locked, "{file}");
 
-        let locked = table.sessions.lock(&id, Locking::by(key(2)), when).await;
-        assert_eq!(
-            matches!(locked, Err(Error::Locked(_))),
-            meaning == Locked,
-            "{file}: {locked:?}"
-        );
-        assert_eq!(locked.is_ok(), meaning != Locked, "{file}: {locked:?}");
+        let locked = table.sessions.lock(&id, LockOptions::new(key(2)), time).await;
+        assert_eq!(matches!(locked, Err(Error::Locked(_))), state == Locked, "{file}: {locked:?}");
+        assert_eq!(locked.is_ok(), state != Locked, "{file}: {locked:?}");
     }
 }
 
 #[tokio::test]
-async fn every_recorded_item_is_absent_from_the_millisecond_of_its_end() {
-    for (file, _) in MEANINGS {
+async fn every_recorded_item_is_absent_from_the_millisecond_in_which_it_expires() {
+    for (file, _) in STATES {
         let (table, id, item) = recorded(file).await;
         let expires: Timestamp = item["Expires"]["S"].as_str().unwrap().parse().unwrap();
-        let when = Moment { now: expires, received: expires };
+        let time = RequestTime { now: expires, received: expires };
 
-        let locked = table.sessions.lock(&id, Locking::by(key(1)), when).await;
-        let fetched = table.sessions.fetch(&id, key(1), when).await;
+        let locked = table.sessions.lock(&id, LockOptions::new(key(1)), time).await;
+        let fetched = table.sessions.fetch(&id, key(1), time).await;
 
         assert!(matches!(locked, Err(Error::NotFound)), "{file}: {locked:?}");
         assert!(matches!(fetched, Err(Error::NotFound)), "{file}: {fetched:?}");
     }
 }
 
-/// A table with a recorded item in it, and that item.
+/// A table that contains a recorded item, the id of its session, and the item.
 async fn recorded(file: &str) -> (Table, SessionId, Value) {
     let item = fixture(file)["item"].clone();
     let table = Table::new().await;
@@ -123,7 +120,7 @@ async fn recorded(file: &str) -> (Table, SessionId, Value) {
 }
 
 #[tokio::test]
-async fn a_created_item_is_byte_for_byte_what_aws_provider_writes_but_for_its_generation() {
+async fn a_created_item_is_the_item_of_aws_provider_plus_a_generation() {
     for (file, application, extra) in [
         ("01-uninitialized.json", None, None),
         ("30-app-uninit.json", Some("MyApp"), None),
@@ -133,12 +130,13 @@ async fn a_created_item_is_byte_for_byte_what_aws_provider_writes_but_for_its_ge
         let table = Table::with_ttl(extra).await;
         let expires: Timestamp = theirs["Expires"]["S"].as_str().unwrap().parse().unwrap();
         let now = expires - Duration::from_secs(20 * 60);
-        // It reads its clock twice, and once a millisecond passed in between.
+        // AWS's provider reads its clock twice. In one recording, a millisecond passed between the
+        // reads.
         theirs["CreateDate"] = json!({ "S": now.to_string() });
         theirs["LockGeneration"] = json!({ "N": now.as_millis().to_string() });
         let id = SessionId::new(application, "s1", false).unwrap();
 
-        table.sessions.create(&id, None, Moment { now, received: now }).await.unwrap();
+        table.sessions.create(&id, None, RequestTime { now, received: now }).await.unwrap();
 
         assert_eq!(
             table.item_of(theirs["SessionId"]["S"].as_str().unwrap()).await,
@@ -149,11 +147,11 @@ async fn a_created_item_is_byte_for_byte_what_aws_provider_writes_but_for_its_ge
 }
 
 #[tokio::test]
-async fn a_stored_item_differs_from_aws_provider_s_only_where_it_is_said_to() {
+async fn a_stored_item_is_the_item_of_aws_provider_plus_three_lock_attributes() {
     let theirs = fixture("04-stored-small.json")["item"].clone();
-    let instant = |attribute: &str| -> Moment {
+    let instant = |attribute: &str| -> RequestTime {
         let now: Timestamp = theirs[attribute]["S"].as_str().unwrap().parse().unwrap();
-        Moment { now, received: now }
+        RequestTime { now, received: now }
     };
     let table = Table::new().await;
     table.create(instant("CreateDate")).await;
@@ -165,12 +163,12 @@ async fn a_stored_item_differs_from_aws_provider_s_only_where_it_is_said_to() {
     ];
     table
         .sessions
-        .store(&id(), Claim::Lock(lock), &items, None, instant("LockDate"))
+        .store(&id(), StoreMode::WithLock(lock), &items, None, instant("LockDate"))
         .await
         .unwrap();
 
     let mut ours = table.item().await;
-    // The lock id stays for resends; the other two are ours, which AWS's provider keeps.
+    // `LockId` stays, to recognize resends. The others are ours; AWS's provider keeps them.
     assert_eq!(ours["LockId"], json!({ "S": key(1).to_string() }));
     for attribute in ["LockId", "LockGeneration", "LockFlags"] {
         ours.as_object_mut().unwrap().remove(attribute);
@@ -179,7 +177,7 @@ async fn a_stored_item_differs_from_aws_provider_s_only_where_it_is_said_to() {
 }
 
 #[tokio::test]
-async fn whatever_we_write_aws_provider_can_read() {
+async fn aws_provider_can_read_every_item_that_we_write() {
     let table = Table::with_ttl(Some(Duration::ZERO)).await;
     let readable = async |what: &str| {
         let item = table.item().await;
@@ -192,34 +190,35 @@ async fn whatever_we_write_aws_provider_can_read() {
     readable("initialized").await;
     let lock = table.lock(key(2), at(2)).await;
     readable("locked").await;
-    table.sessions.store(&id(), Claim::Lock(lock), b"x", None, at(3)).await.unwrap();
+    table.sessions.store(&id(), StoreMode::WithLock(lock), b"x", None, at(3)).await.unwrap();
     readable("stored").await;
-    table.sessions.store(&id(), Claim::Lock(lock), b"", None, at(4)).await.unwrap();
+    table.sessions.store(&id(), StoreMode::WithLock(lock), b"", None, at(4)).await.unwrap();
     readable("stored without bytes").await;
     table.sessions.touch(&id(), None, None, at(300)).await.unwrap();
     readable("touched").await;
     let lock = table.lock(key(3), at(301)).await;
     table.sessions.release(&id(), lock, None, at(302)).await.unwrap();
     readable("released").await;
-    for (n, only) in [(4, Only::Living), (5, Only::Unlocked)] {
-        let claim = Claim::NoLock { key: key(n), only };
-        table.sessions.store(&id(), claim, b"xy", None, at(303)).await.unwrap();
+    for (n, precondition) in [(4, Precondition::Live), (5, Precondition::None)] {
+        let mode = StoreMode::WithoutLock { key: key(n), precondition };
+        table.sessions.store(&id(), mode, b"xy", None, at(303)).await.unwrap();
         readable("stored without a lock").await;
     }
 }
 
-/// Why AWS's provider would throw at an item, or read it as locked for ever.
-/// Source: what it was recorded to do with items of every other form.
+/// Why AWS's provider would throw an exception for this item, or read it as locked for ever. `None`
+/// if AWS's provider can read it.
+/// Source: recordings of AWS's provider with items of every other form.
 pub(crate) fn unreadable(item: &Value) -> Option<&'static str> {
     let text = |attribute: &str| item[attribute]["S"].as_str();
     if !matches!(item["Locked"]["N"].as_str(), Some("0" | "1")) {
         return Some("Locked is not the number 0 or 1");
     }
     if text("Expires")?.parse::<Timestamp>().is_err() {
-        return Some("Expires is not in its form");
+        return Some("Expires is not a timestamp");
     }
     if item.get("LockDate").is_some() && text("LockDate")?.parse::<Timestamp>().is_err() {
-        return Some("LockDate is not in its form");
+        return Some("LockDate is not a timestamp");
     }
     if item.get("LockId").is_some() && text("LockId")?.len() != 36 {
         return Some("LockId is not a GUID");
@@ -234,17 +233,17 @@ pub(crate) fn unreadable(item: &Value) -> Option<&'static str> {
 }
 
 #[tokio::test]
-async fn aws_provider_works_on_our_item_and_keeps_what_is_ours() {
+async fn aws_provider_works_on_our_item_and_keeps_our_attributes() {
     let table = Table::new().await;
     table.create(at(0)).await;
     let lock = table.lock(key(1), at(1)).await;
-    table.sessions.store(&id(), Claim::Lock(lock), b"ours", None, at(2)).await.unwrap();
+    table.sessions.store(&id(), StoreMode::WithLock(lock), b"ours", None, at(2)).await.unwrap();
 
     let theirs = "1396647c-9d99-4be8-8402-00106708a0ae";
     assert!(old::lock(&table, theirs, at(3)).await);
     assert!(old::store(&table, theirs, "dGhlaXJz", at(4)).await);
 
-    let session = table.sessions.lock(&id(), Locking::by(key(2)), at(5)).await.unwrap();
+    let session = table.sessions.lock(&id(), LockOptions::new(key(2)), at(5)).await.unwrap();
     assert_eq!(session.items, b"theirs");
     assert!(session.lock.unwrap().id.generation > lock.generation);
 }

@@ -1,15 +1,18 @@
 //! Lock: take a session for exclusive use.
+//!
+//! A lock id contains the lock's generation, a fencing token. The rules of resends and late copies
+//! are in `resend`, those of waiters, leases and takeovers in `waiting`.
 
 use serde_json::json;
-use session_store::{Claim, Error, Locking};
+use session_store::{Error, LockOptions, StoreMode};
 
 use crate::support::{MINUTE, Table, at, id, key, minutes, old};
 
 #[tokio::test]
-async fn a_lock_of_nothing_finds_nothing_and_makes_nothing() {
+async fn a_lock_of_a_missing_session_is_refused_as_not_found_and_creates_no_item() {
     let table = Table::new().await;
 
-    let locked = table.sessions.lock(&id(), Locking::by(key(1)), at(0)).await;
+    let locked = table.sessions.lock(&id(), LockOptions::new(key(1)), at(0)).await;
 
     assert!(matches!(locked, Err(Error::NotFound)));
     assert!(table.item().await.is_null());
@@ -20,36 +23,40 @@ async fn the_first_lock_is_told_to_initialize_and_the_next_is_not() {
     let table = Table::new().await;
     table.create(at(0)).await;
 
-    let first = table.sessions.lock(&id(), Locking::by(key(1)), at(1)).await.unwrap();
+    let first = table.sessions.lock(&id(), LockOptions::new(key(1)), at(1)).await.unwrap();
     assert!(first.initialize);
     table.sessions.release(&id(), first.lock.unwrap().id, None, at(2)).await.unwrap();
 
-    assert!(!table.sessions.lock(&id(), Locking::by(key(2)), at(3)).await.unwrap().initialize);
+    assert!(!table.sessions.lock(&id(), LockOptions::new(key(2)), at(3)).await.unwrap().initialize);
 }
 
 #[tokio::test]
-async fn a_locked_session_is_refused_with_the_lock_that_stands() {
+async fn a_lock_of_a_locked_session_is_refused_with_the_lock_of_the_holder() {
     let table = Table::new().await;
     table.create(at(0)).await;
     let lock = table.lock(key(1), at(1)).await;
     let locked = table.item().await;
 
-    let refused = table.sessions.lock(&id(), Locking::by(key(2)), at(4)).await;
+    let refused = table.sessions.lock(&id(), LockOptions::new(key(2)), at(4)).await;
 
-    let Err(Error::Locked(stands)) = refused else { panic!("{refused:?}") };
-    assert_eq!(stands.id, lock);
-    assert_eq!(stands.age(at(4).now).as_secs(), 3);
+    let Err(Error::Locked(held)) = refused else { panic!("{refused:?}") };
+    assert_eq!(held.id, lock);
+    assert_eq!(held.age(at(4).now).as_secs(), 3);
     assert_eq!(table.item().await, locked);
 }
 
 #[tokio::test]
-async fn a_lock_does_not_renew_a_session_with_time_enough() {
+async fn a_lock_does_not_renew_a_session_with_more_than_five_minutes_left() {
     let table = Table::new().await;
     table.create(at(0)).await;
 
     let session = table
         .sessions
-        .lock(&id(), Locking { timeout: minutes(60), ..Locking::by(key(1)) }, at(15 * MINUTE - 1))
+        .lock(
+            &id(),
+            LockOptions { timeout: minutes(60), ..LockOptions::new(key(1)) },
+            at(15 * MINUTE - 1),
+        )
         .await
         .unwrap();
 
@@ -58,13 +65,17 @@ async fn a_lock_does_not_renew_a_session_with_time_enough() {
 }
 
 #[tokio::test]
-async fn a_lock_within_five_minutes_of_the_end_renews_and_keeps_the_timeout_it_was_given() {
+async fn a_lock_in_the_last_five_minutes_renews_and_saves_the_timeout_of_the_request() {
     let table = Table::new().await;
     table.create(at(0)).await;
 
     let session = table
         .sessions
-        .lock(&id(), Locking { timeout: minutes(60), ..Locking::by(key(1)) }, at(15 * MINUTE))
+        .lock(
+            &id(),
+            LockOptions { timeout: minutes(60), ..LockOptions::new(key(1)) },
+            at(15 * MINUTE),
+        )
         .await
         .unwrap();
 
@@ -74,20 +85,21 @@ async fn a_lock_within_five_minutes_of_the_end_renews_and_keeps_the_timeout_it_w
 }
 
 #[tokio::test]
-async fn a_short_session_is_renewed_in_its_last_quarter() {
+async fn a_lock_renews_a_session_with_a_short_timeout_in_its_last_quarter() {
     let table = Table::new().await.with_session_timeout(minutes(4));
     table.create(at(0)).await;
-    let early = table.sessions.lock(&id(), Locking::by(key(1)), at(3 * MINUTE - 1)).await.unwrap();
+    let early =
+        table.sessions.lock(&id(), LockOptions::new(key(1)), at(3 * MINUTE - 1)).await.unwrap();
     assert_eq!(early.expires, at(4 * MINUTE).now);
     table.sessions.release(&id(), early.lock.unwrap().id, None, at(0)).await.unwrap();
 
-    let late = table.sessions.lock(&id(), Locking::by(key(2)), at(3 * MINUTE)).await.unwrap();
+    let late = table.sessions.lock(&id(), LockOptions::new(key(2)), at(3 * MINUTE)).await.unwrap();
 
     assert_eq!(late.expires, at(7 * MINUTE).now);
 }
 
 #[tokio::test]
-async fn the_generation_grows_with_every_lock_and_starts_from_the_clock_of_the_creation() {
+async fn the_generation_starts_from_the_creation_time_and_grows_with_every_lock() {
     let table = Table::new().await;
     table.create(at(0)).await;
 
@@ -99,24 +111,24 @@ async fn the_generation_grows_with_every_lock_and_starts_from_the_clock_of_the_c
 }
 
 #[tokio::test]
-async fn a_lock_of_aws_provider_is_reported_so_that_a_waiter_can_release_it() {
+async fn a_waiter_is_told_the_lock_id_of_aws_provider_and_can_release_that_lock() {
     let table = Table::new().await;
     table.create(at(0)).await;
-    // As it creates one.
+    // An item that AWS's provider creates has no generation.
     table.change(|item| drop(item.remove("LockGeneration"))).await;
     let theirs = "1396647c-9d99-4be8-8402-00106708a0ae";
     assert!(old::lock(&table, theirs, at(1)).await);
 
-    let refused = table.sessions.lock(&id(), Locking::by(key(1)), at(2)).await;
+    let refused = table.sessions.lock(&id(), LockOptions::new(key(1)), at(2)).await;
 
-    let Err(Error::Locked(stands)) = refused else { panic!("{refused:?}") };
-    assert_eq!(stands.id.to_string(), format!("{theirs}.0"));
-    table.sessions.release(&id(), stands.id, None, at(3)).await.unwrap();
+    let Err(Error::Locked(held)) = refused else { panic!("{refused:?}") };
+    assert_eq!(held.id.to_string(), format!("{theirs}.0"));
+    table.sessions.release(&id(), held.id, None, at(3)).await.unwrap();
     table.lock(key(1), at(4)).await;
 }
 
 #[tokio::test]
-async fn a_lock_of_an_item_that_is_no_session_leaves_it_unlocked() {
+async fn a_lock_of_a_malformed_item_fails_and_leaves_it_unlocked() {
     let table = Table::new().await;
     for (attribute, value) in [
         ("SessionItems", json!({ "S": "not base64" })),
@@ -124,7 +136,7 @@ async fn a_lock_of_an_item_that_is_no_session_leaves_it_unlocked() {
         ("Flags", json!({ "S": "1" })),
         ("Timeout", json!({ "N": "0" })),
         ("LockGeneration", json!({ "S": "1" })),
-        // Nothing can be counted up from these.
+        // A generation cannot grow from these values.
         ("LockGeneration", json!({ "N": u64::MAX.to_string() })),
         ("LockGeneration", json!({ "N": "1E+100" })),
         ("LockGeneration", json!({ "N": "-1" })),
@@ -136,7 +148,7 @@ async fn a_lock_of_an_item_that_is_no_session_leaves_it_unlocked() {
         table.create(at(0)).await;
         table.change(|item| drop(item.insert(attribute.to_owned(), value.clone()))).await;
 
-        let refused = table.sessions.lock(&id(), Locking::by(key(1)), at(1)).await;
+        let refused = table.sessions.lock(&id(), LockOptions::new(key(1)), at(1)).await;
 
         let Err(Error::Malformed { attribute: named }) = refused else { panic!("{refused:?}") };
         assert_eq!(named, attribute);
@@ -145,7 +157,7 @@ async fn a_lock_of_an_item_that_is_no_session_leaves_it_unlocked() {
 }
 
 #[tokio::test]
-async fn a_lock_that_is_over_is_refused_as_such_at_the_last_generation_too() {
+async fn a_key_whose_lock_was_released_cannot_lock_again_even_at_the_last_generation() {
     let table = Table::new().await;
     table.create(at(0)).await;
     let last = json!({ "N": (u64::MAX - 1).to_string() });
@@ -156,9 +168,9 @@ async fn a_lock_that_is_over_is_refused_as_such_at_the_last_generation_too() {
         })
         .await;
 
-    let refused = table.sessions.lock(&id(), Locking::by(key(1)), at(1)).await;
+    let refused = table.sessions.lock(&id(), LockOptions::new(key(1)), at(1)).await;
 
-    assert!(matches!(refused, Err(Error::LockOver)), "{refused:?}");
+    assert!(matches!(refused, Err(Error::LockReleased)), "{refused:?}");
 }
 
 #[tokio::test]
@@ -166,9 +178,9 @@ async fn a_lock_reads_what_the_last_store_wrote() {
     let table = Table::new().await;
     table.create(at(0)).await;
     let lock = table.lock(key(1), at(1)).await;
-    table.sessions.store(&id(), Claim::Lock(lock), b"bytes", None, at(2)).await.unwrap();
+    table.sessions.store(&id(), StoreMode::WithLock(lock), b"bytes", None, at(2)).await.unwrap();
 
-    let session = table.sessions.lock(&id(), Locking::by(key(2)), at(3)).await.unwrap();
+    let session = table.sessions.lock(&id(), LockOptions::new(key(2)), at(3)).await.unwrap();
 
     assert_eq!(session.items, b"bytes");
 }

@@ -1,4 +1,5 @@
-//! One event for each request and each sweep; and the dashboard and the alarms name nothing else.
+//! Each request and each sweep writes one event. The dashboard and the alarms use only metrics of
+//! these events.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -7,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use functions::App;
-use functions::http::Kind;
+use functions::http::ProblemKind;
 use functions::metrics::Metrics;
 use serde_json::{Value, json};
 use session_store::Timestamp;
@@ -16,10 +17,10 @@ use crate::support::Table;
 use crate::support::http::Service;
 use crate::support::proxy::Fault;
 
-/// As the template names it, which makes one for each stack.
+/// The namespace as the template writes it. Each stack has its own.
 const NAMESPACE: &str = "SessionState/${AWS::StackName}";
 
-/// Events, as they are written.
+/// Collects the events that are written.
 #[derive(Clone, Default)]
 struct Events(Arc<Mutex<Vec<u8>>>);
 
@@ -46,12 +47,12 @@ async fn service(by_application: bool) -> (Service, App, Events) {
     let events = Events::default();
     let table = Table::new().await;
     let metrics = Some(Arc::new(Metrics::new(NAMESPACE, by_application, events.clone())));
-    let app = App { metrics, ..App::over(table.sessions.clone()) };
+    let app = App { metrics, ..App::new(table.sessions.clone()) };
     (Service::of(table, app.clone()), app, events)
 }
 
 #[tokio::test]
-async fn a_request_is_one_event_that_says_what_it_was_and_what_became_of_it() {
+async fn a_request_writes_one_event_with_its_operation_and_its_outcome() {
     let (service, _, events) = service(false).await;
     service.ask("PUT", &[], b"12345").await;
     service.lock().await;
@@ -59,7 +60,7 @@ async fn a_request_is_one_event_that_says_what_it_was_and_what_became_of_it() {
 
     service.ask("POST /lock", &[], b"").await;
 
-    let [event] = &events.take()[..] else { panic!("one event") };
+    let [event] = &events.take()[..] else { panic!("expected one event") };
     for (name, value) in [
         ("Operation", json!("lock")),
         ("Outcome", json!("locked")),
@@ -81,14 +82,14 @@ async fn a_request_is_one_event_that_says_what_it_was_and_what_became_of_it() {
 }
 
 #[tokio::test]
-async fn an_event_says_the_size_of_the_session_that_went_in_or_out_and_what_it_cost() {
+async fn an_event_has_the_size_of_the_session_items_and_the_consumed_capacity() {
     let (service, _, events) = service(false).await;
 
     service.ask("PUT", &[], &[7; 20_000]).await;
     service.ask("GET", &[], b"").await;
     service.ask("DELETE", &[], b"").await;
 
-    let [store, fetch, remove] = &events.take()[..] else { panic!("three events") };
+    let [store, fetch, remove] = &events.take()[..] else { panic!("expected three events") };
     assert_eq!((&store["SessionBytes"], &store["WriteUnits"]), (&json!(20_000), &json!(27)));
     assert_eq!((&fetch["SessionBytes"], &fetch["ReadUnits"]), (&json!(20_000), &json!(7)));
     assert_eq!(remove.get("SessionBytes"), None);
@@ -96,7 +97,7 @@ async fn an_event_says_the_size_of_the_session_that_went_in_or_out_and_what_it_c
 }
 
 #[tokio::test]
-async fn a_refused_write_costs_the_size_of_the_item_in_its_way() {
+async fn a_refused_write_costs_write_units_for_the_size_of_the_stored_item() {
     let (service, _, events) = service(false).await;
     service.ask("PUT", &[], &[7; 20_000]).await;
     service.lock().await;
@@ -108,7 +109,7 @@ async fn a_refused_write_costs_the_size_of_the_item_in_its_way() {
 }
 
 #[tokio::test]
-async fn a_call_that_failed_is_counted_with_the_others() {
+async fn a_failed_call_is_counted_like_other_calls() {
     let (service, _, events) = service(false).await;
     service.table.proxy.next("UpdateItem", Fault::Reject);
 
@@ -119,7 +120,7 @@ async fn a_call_that_failed_is_counted_with_the_others() {
 }
 
 #[tokio::test]
-async fn an_event_counts_what_a_waiter_did_and_is_silent_of_what_nobody_did() {
+async fn an_event_counts_the_polls_of_a_waiter_and_leaves_out_what_did_not_happen() {
     let (service, _, events) = service(false).await;
     service.ask("PUT", &[], b"x").await;
     service.lock().await;
@@ -128,7 +129,7 @@ async fn an_event_counts_what_a_waiter_did_and_is_silent_of_what_nobody_did() {
     service.ask("POST /lock", &[("Prefer", "wait=1")], b"").await;
     service.ask("GET", &[], b"").await;
 
-    let [waiter, fetch] = &events.take()[..] else { panic!("two events") };
+    let [waiter, fetch] = &events.take()[..] else { panic!("expected two events") };
     assert_eq!((&waiter["RefusedWrites"], &waiter["Waits"]), (&json!(1), &json!(1)));
     assert!(waiter["Wait"].as_f64() > Some(0.0) && waiter["Looks"].as_u64() > Some(0), "{waiter}");
     for name in ["RefusedWrites", "Waits", "Wait", "Looks", "Takeovers"] {
@@ -138,7 +139,7 @@ async fn an_event_counts_what_a_waiter_did_and_is_silent_of_what_nobody_did() {
 }
 
 #[tokio::test]
-async fn an_event_has_neither_the_session_id_nor_the_session() {
+async fn an_event_contains_neither_the_session_id_nor_the_session_items() {
     let (service, _, events) = service(true).await;
     let id = [("Session-Id", "s3cretS3ssionId")];
 
@@ -153,19 +154,19 @@ async fn an_event_has_neither_the_session_id_nor_the_session() {
 }
 
 #[tokio::test]
-async fn the_event_of_a_sweep_says_how_old_its_pass_is_and_whether_it_has_ended() {
+async fn the_event_of_a_sweep_has_the_age_of_its_pass_and_whether_the_pass_has_ended() {
     let (service, app, events) = service(false).await;
     let began = Timestamp::now();
     let sweep = async |options: Value, now| {
         functions::sweep(&app, &options, "", None, now).await.unwrap();
     };
 
-    // What was only looked at is not counted.
+    // The dry run writes no event.
     sweep(json!({ "dry_run": true }), began).await;
     sweep(json!({ "time_limit_seconds": 0 }), began).await;
     service.table.proxy.take_calls();
     tokio::select! {
-        () = sweep(json!({}), began) => panic!("it was not killed"),
+        () = sweep(json!({}), began) => panic!("the sweep ended before it was killed"),
         () = service.table.proxy.until(2) => {}
     }
     sweep(json!({}), began + Duration::from_secs(2 * 60 * 60)).await;
@@ -176,10 +177,10 @@ async fn the_event_of_a_sweep_says_how_old_its_pass_is_and_whether_it_has_ended(
     assert_eq!(said, [(&json!(0), None), (&json!(1), Some(2.0))]);
 }
 
-/// A metric: its name, and the dimensions it stands under with their values.
+/// A metric: its name, and its dimensions with their values.
 type Metric = (String, Vec<(String, String)>);
 
-/// The metrics that CloudWatch makes of an event.
+/// The metrics that CloudWatch makes from an event.
 fn metrics(event: &Value) -> BTreeSet<Metric> {
     let mut metrics = BTreeSet::new();
     for directive in event["_aws"]["CloudWatchMetrics"].as_array().unwrap() {
@@ -202,7 +203,7 @@ fn metrics(event: &Value) -> BTreeSet<Metric> {
 }
 
 #[tokio::test]
-async fn an_application_is_a_dimension_only_where_it_is_configured() {
+async fn the_application_is_a_dimension_only_if_the_setting_is_on() {
     for by_application in [false, true] {
         let (service, _, events) = service(by_application).await;
         service.ask("GET", &[], b"").await;
@@ -215,7 +216,7 @@ async fn an_application_is_a_dimension_only_where_it_is_configured() {
 }
 
 #[tokio::test]
-async fn the_dashboard_and_the_alarms_name_only_metrics_that_there_are() {
+async fn the_dashboard_and_the_alarms_use_only_metrics_that_exist() {
     let (service, app, events) = service(false).await;
     service.ask("PUT", &[], b"x").await;
     for what in ["POST", "GET", "PUT", "POST /lock", "POST /lock", "POST /touch", "GET"] {
@@ -226,11 +227,11 @@ async fn the_dashboard_and_the_alarms_name_only_metrics_that_there_are() {
     for what in ["PUT", "DELETE /lock", "DELETE"] {
         service.ask(what, &[lost], b"x").await;
     }
-    let over = |item: &mut serde_json::Map<String, Value>| {
+    let expire_lease = |item: &mut serde_json::Map<String, Value>| {
         item.insert("LeaseOf".to_owned(), item["LockId"].clone());
         item.insert("LeaseEnds".to_owned(), json!({ "S": "2020-01-01T00:00:00.000Z" }));
     };
-    service.table.change(over).await;
+    service.table.change(expire_lease).await;
     service.ask("POST /lock", &[], b"x").await;
     service.ask("DELETE /lock", &[], b"").await;
     service.ask("DELETE", &[], b"").await;
@@ -238,8 +239,8 @@ async fn the_dashboard_and_the_alarms_name_only_metrics_that_there_are() {
     let mut emitted = BTreeSet::new();
     for event in events.take() {
         emitted.extend(metrics(&event));
-        // Every kind of problem is an outcome, under the same dimensions.
-        for kind in Kind::ALL {
+        // Every kind of problem can be the outcome, with the same dimensions.
+        for kind in ProblemKind::ALL {
             let mut event = event.clone();
             event["Outcome"] = kind.name().into();
             emitted.extend(metrics(&event));
@@ -257,7 +258,7 @@ async fn the_dashboard_and_the_alarms_name_only_metrics_that_there_are() {
     }
 }
 
-/// The metrics of our namespace that the template's dashboard and alarms name.
+/// The metrics of our namespace that the template's dashboard and alarms use.
 fn named_in_template() -> BTreeSet<Metric> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml");
     let template = std::fs::read_to_string(file).unwrap();
@@ -278,7 +279,7 @@ fn named_in_template() -> BTreeSet<Metric> {
         }
     }
 
-    // The alarms are YAML of a regular form: three lines, one after the other.
+    // Each alarm has these three lines of YAML, one after the other.
     let mut lines = template.lines().map(str::trim);
     while let Some(line) = lines.next() {
         if line == format!("Namespace: !Sub {NAMESPACE}") {

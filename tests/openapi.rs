@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use functions::Operation;
-use functions::http::{Kind, Problem};
+use functions::http::{Problem, ProblemKind};
 use serde_json::{Value, json};
 
 use crate::support::http::{Answer, Service};
@@ -55,8 +55,8 @@ fn every_kind_of_problem_is_described_with_its_status_and_an_example_as_it_is_se
             .iter()
             .map(|kind| kind.as_str().unwrap().to_owned())
             .collect();
-    let kinds =
-        Kind::ALL.map(|kind| serde_json::to_value(kind).unwrap().as_str().unwrap().to_owned());
+    let kinds = ProblemKind::ALL
+        .map(|kind| serde_json::to_value(kind).unwrap().as_str().unwrap().to_owned());
     assert_eq!(listed, BTreeSet::from(kinds));
 
     let mut examples = BTreeMap::new();
@@ -82,7 +82,7 @@ fn every_kind_of_problem_is_described_with_its_status_and_an_example_as_it_is_se
         invalid,
         Store::NotFound.into(),
         Store::LockLost.into(),
-        Store::LockOver.into(),
+        Store::LockReleased.into(),
         Store::AlreadyExists.into(),
         Store::TooLarge { size: 310_000, limit: 306_660 }.into(),
         Store::Locked(lock).into(),

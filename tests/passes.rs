@@ -1,18 +1,19 @@
-//! A pass of the sweep over the table, and the runs that it takes.
+//! The sweep reads the whole table in a pass. A pass can need several runs.
 
 use std::time::Duration;
 
 use serde_json::json;
-use session_store::{Error, Sweep, SweepProgress, Sweeping};
+use session_store::{Error, SweepOptions, SweepProgress, SweepReport};
 
 use crate::support::proxy::Fault;
 use crate::support::{MINUTE, Table, at};
 
-/// Under which a pass keeps its position; a session cannot have it.
+/// The key of the item in which a pass stores its position. No session can have this key.
 const POSITION: &str =
     "the_sweep_of_expired_sessions_is_here_and_its_next_run_carries_on_from_here_until_the_end";
 
-/// A table of so many large sessions, three of which fill a page, every other one expired at 30 s.
+/// A table with this many large sessions. Three of them fill a page. Every other session has
+/// expired at 30 s.
 async fn pages(sessions: usize) -> Table {
     let table = Table::new().await;
     let items = "x".repeat(300_000);
@@ -30,13 +31,14 @@ async fn pages(sessions: usize) -> Table {
     table
 }
 
-/// A run that is stopped once it is so far, after `meanwhile`.
+/// Starts a run, and stops it as soon as `so_far` is true for its report. Calls `meanwhile` before
+/// the stop.
 async fn stopped(
     table: &Table,
-    how: Sweeping,
-    so_far: impl Fn(&Sweep) -> bool,
+    options: SweepOptions,
+    so_far: impl Fn(&SweepReport) -> bool,
     meanwhile: impl Fn(),
-) -> Result<Sweep, Error> {
+) -> Result<SweepReport, Error> {
     let progress = SweepProgress::default();
     let stop = async {
         while !so_far(&progress.so_far()) {
@@ -47,16 +49,17 @@ async fn stopped(
         std::future::pending::<()>().await;
     };
     tokio::select! {
-        swept = table.sessions.sweep(&how, &progress, at(30).now) => swept,
-        () = stop => unreachable!("it does not end"),
+        swept = table.sessions.sweep(&options, &progress, at(30).now) => swept,
+        () = stop => unreachable!("the stop does not end"),
     }
 }
 
-/// How many of the calls are of this name.
+/// How many of the calls have this name.
 fn count(calls: &[String], name: &str) -> usize {
     calls.iter().filter(|api| *api == name).count()
 }
 
+/// For each session, whether its item is still in the table.
 async fn left(table: &Table, sessions: usize) -> Vec<bool> {
     let mut left = Vec::new();
     for n in 0..sessions {
@@ -66,7 +69,7 @@ async fn left(table: &Table, sessions: usize) -> Vec<bool> {
 }
 
 #[tokio::test]
-async fn a_pass_that_ends_says_when_it_began_and_ended_and_leaves_nothing_of_itself() {
+async fn a_pass_that_ends_reports_its_start_and_end_and_deletes_its_position() {
     let table = Table::new().await;
     table.create(at(0)).await;
 
@@ -79,9 +82,10 @@ async fn a_pass_that_ends_says_when_it_began_and_ended_and_leaves_nothing_of_its
 }
 
 #[tokio::test]
-async fn a_run_whose_time_is_over_says_so_and_the_next_one_carries_on_in_the_same_pass() {
+async fn a_stopped_run_is_not_complete_and_the_next_run_continues_the_same_pass() {
     let table = pages(8).await;
-    let first = stopped(&table, Sweeping::default(), |sweep| sweep.pages > 0, || ()).await.unwrap();
+    let first =
+        stopped(&table, SweepOptions::default(), |sweep| sweep.pages > 0, || ()).await.unwrap();
     let position = table.item_of(POSITION).await;
     let second = table.sweep(at(60)).await;
 
@@ -94,7 +98,7 @@ async fn a_run_whose_time_is_over_says_so_and_the_next_one_carries_on_in_the_sam
 }
 
 #[tokio::test]
-async fn the_next_page_is_read_while_the_items_of_one_are_deleted() {
+async fn the_sweep_reads_the_next_page_while_it_deletes_the_items_of_a_page() {
     let table = pages(8).await;
     table.proxy.take_calls();
     table.proxy.next("DeleteItem", Fault::Hold);
@@ -113,23 +117,23 @@ async fn the_next_page_is_read_while_the_items_of_one_are_deleted() {
 }
 
 #[tokio::test]
-async fn a_run_that_is_stopped_among_the_deletes_of_a_page_leaves_the_page_to_the_next_one() {
+async fn a_run_that_is_stopped_during_the_deletes_of_a_page_leaves_the_page_to_the_next_run() {
     let table = pages(8).await;
-    // One delete costs what this has in five minutes.
-    let how = Sweeping { write_units: Some(1.0), ..Sweeping::default() };
+    // One delete costs 300 units, which is the budget of five minutes.
+    let options = SweepOptions { write_units: Some(1.0), ..SweepOptions::default() };
 
-    let first = stopped(&table, how, |sweep| sweep.deleted > 0, || ()).await.unwrap();
+    let first = stopped(&table, options, |sweep| sweep.deleted > 0, || ()).await.unwrap();
     let calls = table.proxy.take_apis();
     let second = table.sweep(at(60)).await;
 
     assert!(first.deleted == 1 && !first.complete && second.complete, "{first:?} {second:?}");
-    // The pass was begun; there is no other position to keep.
+    // The write that began the pass is the only one. There was no new position to store.
     assert_eq!(count(&calls, "UpdateItem"), 1, "{calls:?}");
     assert_eq!(left(&table, 8).await, [[false, true]; 4].concat());
 }
 
 #[tokio::test]
-async fn a_position_is_kept_after_each_page_of_dynamodb_s() {
+async fn the_sweep_stores_its_position_after_each_page_of_one_megabyte() {
     let table = pages(8).await;
     table.proxy.take_calls();
 
@@ -140,28 +144,29 @@ async fn a_position_is_kept_after_each_page_of_dynamodb_s() {
     assert_eq!(count(&calls, "UpdateItem") as u64, 1 + sweep.pages, "{calls:?}");
 }
 
-/// A run that is stopped when it has a page behind it, and whose position then meets this.
-async fn stopped_with(fault: Fault) -> Result<Sweep, Error> {
+/// Stops a run after its first page. The write of its position then meets the fault.
+async fn stopped_with(fault: Fault) -> Result<SweepReport, Error> {
     let table = pages(4).await;
-    // The first page has one item, which is less than a position is kept for.
-    let how = Sweeping { read_units: Some(1000.0), ..Sweeping::default() };
+    // With a budget, the first page has one item. That is too little to store the position before
+    // the stop.
+    let options = SweepOptions { read_units: Some(1000.0), ..SweepOptions::default() };
     let meets = || table.proxy.next("UpdateItem", fault);
-    // Its first page may be of the position itself.
-    let stopped = stopped(&table, how, |sweep| sweep.scanned > 0, meets).await;
+    // Waits for a scanned session, because the first page may contain only the position.
+    let stopped = stopped(&table, options, |sweep| sweep.scanned > 0, meets).await;
     let calls = table.proxy.take_apis();
     assert_eq!(count(&calls, "UpdateItem"), 2, "{calls:?}");
     stopped
 }
 
 #[tokio::test]
-async fn a_position_that_is_lost_when_time_is_over_is_no_failure() {
+async fn a_lost_write_of_the_position_when_a_run_stops_is_not_a_failure() {
     let stopped = stopped_with(Fault::LoseRequest).await.unwrap();
 
     assert!(!stopped.complete && stopped.scanned == 1, "{stopped:?}");
 }
 
 #[tokio::test]
-async fn a_position_that_dynamodb_rejects_when_time_is_over_is_a_failure() {
+async fn a_rejected_write_of_the_position_when_a_run_stops_is_a_failure() {
     let stopped = stopped_with(Fault::Reject).await;
 
     assert!(matches!(stopped, Err(Error::DynamoDb { operation: "UpdateItem", .. })), "{stopped:?}");
@@ -170,26 +175,26 @@ async fn a_position_that_dynamodb_rejects_when_time_is_over_is_a_failure() {
 #[tokio::test]
 async fn a_run_without_time_deletes_nothing() {
     let table = pages(1).await;
-    let how = Sweeping { time_limit: Some(Duration::ZERO), ..Sweeping::default() };
+    let options = SweepOptions { time_limit: Some(Duration::ZERO), ..SweepOptions::default() };
 
-    let sweep = table.sweep_as(&how, at(30)).await.unwrap();
+    let sweep = table.sweep_as(&options, at(30)).await.unwrap();
 
-    assert_eq!(sweep, Sweep::default());
+    assert_eq!(sweep, SweepReport::default());
     assert_eq!(left(&table, 1).await, [true]);
 }
 
 #[tokio::test]
-async fn however_often_it_is_killed_a_pass_comes_to_its_end_and_nothing_that_lives_is_lost() {
+async fn a_pass_ends_and_no_live_session_is_lost_however_often_its_runs_are_killed() {
     for segments in [1, 8] {
         let table = pages(12).await;
-        let how = Sweeping { segments, ..Sweeping::default() };
+        let options = SweepOptions { segments, ..SweepOptions::default() };
         let mut killed = 0;
         for calls in [1, 2, 3, 4, 5, 6, 7, 8, 9, 10] {
-            // So many calls pass, and with the next the function is gone.
+            // The function is killed as soon as it has made this many calls.
             table.proxy.take_calls();
             let killer = table.proxy.until(calls);
             let swept = tokio::select! {
-                swept = table.sweep_as(&how, at(30)) => Some(swept.unwrap()),
+                swept = table.sweep_as(&options, at(30)) => Some(swept.unwrap()),
                 () = killer => None,
             };
             killed += u32::from(swept.is_none());
@@ -207,44 +212,45 @@ async fn however_often_it_is_killed_a_pass_comes_to_its_end_and_nothing_that_liv
 }
 
 #[tokio::test]
-async fn a_pass_keeps_the_segments_that_it_began_with() {
+async fn a_pass_keeps_the_number_of_segments_that_it_began_with() {
     let table = pages(6).await;
-    let how = |segments| Sweeping { segments, ..Sweeping::default() };
+    let options = |segments| SweepOptions { segments, ..SweepOptions::default() };
     table.proxy.take_calls();
-    let three = how(3);
+    let three = options(3);
     tokio::select! {
-        _ = table.sweep_as(&three, at(30)) => panic!("it was not killed"),
+        _ = table.sweep_as(&three, at(30)) => panic!("the run ended before it was killed"),
         () = table.proxy.until(2) => {}
     }
 
-    let sweep = table.sweep_as(&how(5), at(31)).await.unwrap();
+    let sweep = table.sweep_as(&options(5), at(31)).await.unwrap();
 
     assert_eq!((sweep.segments, sweep.complete), (3, true));
     assert_eq!(left(&table, 6).await, [[false, true]; 3].concat());
 }
 
 #[tokio::test]
-async fn segments_read_each_item_once_all_together() {
+async fn all_segments_together_read_each_item_once() {
     let table = pages(6).await;
-    let how = Sweeping { segments: 3, ..Sweeping::default() };
+    let options = SweepOptions { segments: 3, ..SweepOptions::default() };
 
-    let sweep = table.sweep_as(&how, at(30)).await.unwrap();
+    let sweep = table.sweep_as(&options, at(30)).await.unwrap();
 
     assert_eq!((sweep.segments, sweep.scanned, sweep.expired), (3, 6, 3));
 }
 
 #[tokio::test]
-async fn a_run_whose_pass_another_run_ended_moves_nothing_of_the_next_pass() {
+async fn a_run_whose_pass_another_run_ended_stores_no_position_in_the_next_pass() {
     let table = pages(3).await;
     table.proxy.next("Scan", Fault::Hold);
     let meanwhile = async {
         table.proxy.until(2).await;
         assert!(table.sweep(at(30)).await.complete);
-        let how = Sweeping { time_limit: Some(Duration::from_secs(60)), ..Sweeping::default() };
+        let options =
+            SweepOptions { time_limit: Some(Duration::from_secs(60)), ..SweepOptions::default() };
         table.proxy.take_calls();
-        // The next pass begins, and is killed.
+        // The next pass begins, and its run is killed.
         tokio::select! {
-            _ = table.sweep_as(&how, at(40)) => panic!("it was not killed"),
+            _ = table.sweep_as(&options, at(40)) => panic!("the run ended before it was killed"),
             () = table.proxy.until(2) => {}
         }
         table.proxy.let_go();
@@ -259,7 +265,7 @@ async fn a_run_whose_pass_another_run_ended_moves_nothing_of_the_next_pass() {
 }
 
 #[tokio::test]
-async fn a_position_that_cannot_be_read_is_a_failure_that_names_it() {
+async fn a_malformed_position_is_a_failure_that_names_the_attribute() {
     let table = Table::new().await;
     let started = at(0).now.to_string();
     table
@@ -270,13 +276,13 @@ async fn a_position_that_cannot_be_read_is_a_failure_that_names_it() {
         }))
         .await;
 
-    let swept = table.sweep_as(&Sweeping::default(), at(1)).await;
+    let swept = table.sweep_as(&SweepOptions::default(), at(1)).await;
 
     assert!(matches!(swept, Err(Error::Malformed { attribute: "Segments" })));
 }
 
 #[tokio::test]
-async fn calls_that_are_throttled_or_lost_are_made_again() {
+async fn the_sweep_repeats_calls_that_were_throttled_or_lost() {
     let table = Table::new().await;
     table.create(at(0)).await;
     table.proxy.next("Scan", Fault::Throttle);
@@ -290,7 +296,7 @@ async fn calls_that_are_throttled_or_lost_are_made_again() {
 }
 
 #[tokio::test]
-async fn a_delete_whose_answer_was_lost_finds_the_session_gone() {
+async fn a_delete_whose_answer_was_lost_is_repeated_and_finds_the_session_gone() {
     let table = Table::new().await;
     table.create(at(0)).await;
     table.proxy.next("DeleteItem", Fault::LoseAnswer);
@@ -301,47 +307,47 @@ async fn a_delete_whose_answer_was_lost_finds_the_session_gone() {
 }
 
 #[tokio::test]
-async fn a_call_that_dynamodb_rejects_is_made_once() {
+async fn the_sweep_does_not_repeat_a_call_that_dynamodb_rejects() {
     let table = Table::new().await.configured(|settings| settings.table = "NoSuchTable".to_owned());
 
     let swept =
-        table.sessions.sweep(&Sweeping::default(), &SweepProgress::default(), at(1).now).await;
+        table.sessions.sweep(&SweepOptions::default(), &SweepProgress::default(), at(1).now).await;
 
     assert!(matches!(swept, Err(Error::DynamoDb { operation: "UpdateItem", .. })), "{swept:?}");
     assert_eq!(table.proxy.take_apis(), ["UpdateItem"]);
 }
 
 #[tokio::test]
-async fn a_sweep_of_a_table_whose_key_has_another_name_than_was_said_is_a_failure_and_not_complete()
-{
+async fn a_sweep_with_a_wrong_name_of_the_hash_key_fails_and_is_not_complete() {
     let table = pages(8).await.configured(|settings| settings.hash_key = "Id".to_owned());
-    let how = Sweeping { dry_run: true, ..Sweeping::default() };
+    let options = SweepOptions { dry_run: true, ..SweepOptions::default() };
     let progress = SweepProgress::default();
 
-    let swept = table.sessions.sweep(&how, &progress, at(30).now).await;
+    let swept = table.sessions.sweep(&options, &progress, at(30).now).await;
 
     assert!(matches!(swept, Err(Error::Malformed { attribute: "LastEvaluatedKey" })), "{swept:?}");
     assert!(!progress.so_far().complete);
 }
 
 #[tokio::test]
-async fn a_sweep_with_a_budget_learns_what_items_weigh_and_makes_its_pages_by_it() {
+async fn a_sweep_with_a_budget_learns_the_cost_of_items_and_chooses_its_page_size_by_it() {
     let table = Table::new().await;
     for n in 0..40 {
         table.create_as(&format!("s{n}"), at(0)).await;
     }
-    // A page is to cost a unit, which is 8 KB: more than all of these weigh.
-    let how = Sweeping { read_units: Some(20.0), write_units: Some(1e6), ..Sweeping::default() };
+    // A page should cost one unit, which is 8 KB. All items of this table together are smaller.
+    let options =
+        SweepOptions { read_units: Some(20.0), write_units: Some(1e6), ..SweepOptions::default() };
 
-    let sweep = table.sweep_as(&how, at(20 * MINUTE)).await.unwrap();
+    let sweep = table.sweep_as(&options, at(20 * MINUTE)).await.unwrap();
 
     assert!(sweep.complete && sweep.deleted == 40, "{sweep:?}");
-    // 1 item, then 2, 3, ..., for each page of them costs half a unit.
+    // 1 item, then 2, 3, ..., because each of these pages costs only half a unit.
     assert!((4..=12).contains(&sweep.pages), "{}", sweep.pages);
 }
 
 #[tokio::test]
-async fn what_a_sweep_says_it_spent_is_what_dynamodb_says_and_a_refused_delete_weighs_its_item() {
+async fn a_sweep_reports_the_units_that_dynamodb_charged_also_for_a_refused_delete() {
     let table = pages(2).await;
     table.proxy.next("DeleteItem", Fault::Hold);
     let renew = async {
@@ -360,6 +366,7 @@ async fn what_a_sweep_says_it_spent_is_what_dynamodb_says_and_a_refused_delete_w
     let (sweep, ()) = tokio::join!(table.sweep(at(30)), renew);
 
     assert_eq!((sweep.renewed, sweep.deleted), (1, 0));
-    // Two items of 300,100 bytes and the position, by 8 KB; the position three times, and 10 KB.
+    // Read units: two items of 300,100 bytes, and the position, at 8 KB for each unit. Write units:
+    // the position three times, and the refused delete of an item of 10 KB.
     assert_eq!((sweep.read_units, sweep.write_units), (73.5, 13.0));
 }

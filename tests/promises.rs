@@ -1,24 +1,25 @@
-//! What holds always: a test or more for each promise of the design that no other file is about.
+//! The promises of `docs/design.md`, by their numbers.
 //!
-//! 1 is in `calls`, 6 and 7 in `resend`, 9 in `items`, 10 in `secrets`.
+//! Other files have more tests of a promise: `calls` of 1, `resend` of 6 and 7, `items` of 9. The
+//! test of promise 10 is in `secrets`.
 
 use serde_json::json;
-use session_store::{Claim, Error, Locking, Moment, Only};
+use session_store::{Error, LockOptions, Precondition, RequestTime, StoreMode};
 
 use crate::support::{MINUTE, Table, at, id, key, minutes, old};
 
 #[tokio::test]
-async fn promise_1_no_update_makes_an_item_and_every_refusal_brings_the_old_image() {
+async fn promise_1_an_update_of_a_missing_session_is_refused_and_creates_no_item() {
     let table = Table::new().await;
     let lock = "1396647c-9d99-4be8-8402-00106708a0ae.7".parse().unwrap();
     let sessions = &table.sessions;
 
-    let claim = Claim::NoLock { key: key(2), only: Only::Living };
+    let mode = StoreMode::WithoutLock { key: key(2), precondition: Precondition::Live };
     for refused in [
         sessions.fetch(&id(), key(1), at(0)).await.err(),
-        sessions.lock(&id(), Locking::by(key(1)), at(0)).await.err(),
-        sessions.store(&id(), Claim::Lock(lock), b"x", minutes(5), at(0)).await.err(),
-        sessions.store(&id(), claim, b"x", minutes(5), at(0)).await.err(),
+        sessions.lock(&id(), LockOptions::new(key(1)), at(0)).await.err(),
+        sessions.store(&id(), StoreMode::WithLock(lock), b"x", minutes(5), at(0)).await.err(),
+        sessions.store(&id(), mode, b"x", minutes(5), at(0)).await.err(),
         sessions.release(&id(), lock, minutes(5), at(0)).await.err(),
         sessions.touch(&id(), minutes(5), None, at(0)).await.err(),
     ] {
@@ -29,9 +30,9 @@ async fn promise_1_no_update_makes_an_item_and_every_refusal_brings_the_old_imag
 }
 
 #[tokio::test]
-async fn promise_2_expired_is_absent_to_every_operation_from_the_millisecond() {
+async fn promise_2_a_session_is_absent_from_the_millisecond_in_which_it_expires() {
     let last =
-        Moment { now: at(20 * MINUTE).now - std::time::Duration::from_millis(1), ..at(1200) };
+        RequestTime { now: at(20 * MINUTE).now - std::time::Duration::from_millis(1), ..at(1200) };
     let table = Table::new().await;
     table.create(at(0)).await;
     assert!(table.items(last).await.is_some());
@@ -41,17 +42,17 @@ async fn promise_2_expired_is_absent_to_every_operation_from_the_millisecond() {
     let end = at(20 * MINUTE);
     assert!(matches!(table.sessions.fetch(&id(), key(1), end).await, Err(Error::NotFound)));
     assert!(matches!(
-        table.sessions.lock(&id(), Locking::by(key(1)), end).await,
+        table.sessions.lock(&id(), LockOptions::new(key(1)), end).await,
         Err(Error::NotFound)
     ));
     assert!(matches!(table.sessions.touch(&id(), None, None, end).await, Err(Error::NotFound)));
-    let claim = Claim::NoLock { key: key(2), only: Only::Living };
-    let stored = table.sessions.store(&id(), claim, b"x", None, end).await;
+    let mode = StoreMode::WithoutLock { key: key(2), precondition: Precondition::Live };
+    let stored = table.sessions.store(&id(), mode, b"x", None, end).await;
     assert!(matches!(stored, Err(Error::NotFound)));
 }
 
 #[tokio::test]
-async fn promise_2_a_ghost_is_absent_to_every_operation() {
+async fn promise_2_a_ghost_item_is_absent_to_every_operation() {
     let ghosts = [
         json!({ "SessionId": { "S": "s1" }, "Locked": { "N": "0" }, "Expires": { "S": at(600).now.to_string() } }),
         json!({ "SessionId": { "S": "s1" }, "Flags": { "N": "0" } }),
@@ -65,10 +66,10 @@ async fn promise_2_a_ghost_is_absent_to_every_operation() {
 
         for refused in [
             sessions.fetch(&id(), key(1), at(0)).await.err(),
-            sessions.lock(&id(), Locking::by(key(2)), at(0)).await.err(),
+            sessions.lock(&id(), LockOptions::new(key(2)), at(0)).await.err(),
             sessions.touch(&id(), None, None, at(0)).await.err(),
             sessions.release(&id(), lock, None, at(0)).await.err(),
-            sessions.store(&id(), Claim::Lock(lock), b"x", None, at(0)).await.err(),
+            sessions.store(&id(), StoreMode::WithLock(lock), b"x", None, at(0)).await.err(),
         ] {
             assert!(matches!(refused, Some(Error::NotFound)), "{refused:?} of {ghost}");
         }
@@ -77,7 +78,7 @@ async fn promise_2_a_ghost_is_absent_to_every_operation() {
 }
 
 #[tokio::test]
-async fn promise_2_a_missing_locked_is_unlocked() {
+async fn promise_2_a_session_without_the_attribute_locked_is_unlocked() {
     let table = Table::new().await;
     table.create(at(0)).await;
     table.change(|item| drop(item.remove("Locked"))).await;
@@ -86,20 +87,20 @@ async fn promise_2_a_missing_locked_is_unlocked() {
 }
 
 #[tokio::test]
-async fn promise_3_the_generation_keeps_out_a_lock_of_the_same_id() {
+async fn promise_3_the_generation_refuses_an_old_lock_that_has_the_key_of_the_current_one() {
     let table = Table::new().await;
     table.create(at(0)).await;
     let first = table.lock(key(1), at(1)).await;
     table.sessions.release(&id(), first, None, at(2)).await.unwrap();
     let other = table.lock(key(2), at(3)).await;
     table.sessions.release(&id(), other, None, at(4)).await.unwrap();
-    // A client that uses a key twice, which it must not.
+    // A client must not use a key twice. This client does.
     table.lock(key(1), at(5)).await;
     let before = table.item().await;
 
     let sessions = &table.sessions;
     for refused in [
-        sessions.store(&id(), Claim::Lock(first), b"x", None, at(6)).await.err(),
+        sessions.store(&id(), StoreMode::WithLock(first), b"x", None, at(6)).await.err(),
         sessions.release(&id(), first, None, at(6)).await.err(),
         sessions.remove(&id(), Some(first), at(6)).await.err(),
     ] {
@@ -109,20 +110,20 @@ async fn promise_3_the_generation_keeps_out_a_lock_of_the_same_id() {
 }
 
 #[tokio::test]
-async fn promise_3_a_lost_lock_is_said_also_after_aws_provider_took_it() {
+async fn promise_3_a_holder_is_told_that_its_lock_is_lost_after_aws_provider_has_locked() {
     let table = Table::new().await;
     table.create(at(0)).await;
     let lost = table.lock(key(1), at(1)).await;
     old::touch(&table, at(2)).await;
     old::lock(&table, "1396647c-9d99-4be8-8402-00106708a0ae", at(3)).await;
 
-    let refused = table.sessions.store(&id(), Claim::Lock(lost), b"x", None, at(4)).await;
+    let refused = table.sessions.store(&id(), StoreMode::WithLock(lost), b"x", None, at(4)).await;
 
     assert!(matches!(refused, Err(Error::LockLost)));
 }
 
 #[tokio::test]
-async fn promise_4_an_expired_session_that_was_given_back_stays_gone() {
+async fn promise_4_a_session_that_expired_after_its_release_stays_gone() {
     let table = Table::new().await;
     table.create(at(0)).await;
     let lock = table.lock(key(1), at(1)).await;
@@ -130,7 +131,7 @@ async fn promise_4_an_expired_session_that_was_given_back_stays_gone() {
     let before = table.item().await;
     let late = at(21 * MINUTE);
 
-    let stored = table.sessions.store(&id(), Claim::Lock(lock), b"x", None, late).await;
+    let stored = table.sessions.store(&id(), StoreMode::WithLock(lock), b"x", None, late).await;
 
     assert!(matches!(stored, Err(Error::NotFound)));
     assert_eq!(table.item().await, before);
@@ -154,31 +155,31 @@ async fn promise_4_a_renewal_never_moves_expires_backwards() {
 }
 
 #[tokio::test]
-async fn promise_5_create_never_overwrites_and_leaves_nothing_of_the_expired() {
+async fn promise_5_create_never_overwrites_a_live_session_and_keeps_nothing_of_an_expired_one() {
     let table = Table::new().await;
     table.create(at(0)).await;
     let lock = table.lock(key(1), at(1)).await;
-    table.sessions.store(&id(), Claim::Lock(lock), b"x", minutes(5), at(2)).await.unwrap();
-    let living = table.item().await;
+    table.sessions.store(&id(), StoreMode::WithLock(lock), b"x", minutes(5), at(2)).await.unwrap();
+    let live = table.item().await;
 
     table.create(at(3)).await;
-    assert_eq!(table.item().await, living);
+    assert_eq!(table.item().await, live);
 
     table.create(at(10 * MINUTE)).await;
     assert_eq!(table.item().await.as_object().unwrap().len(), 7);
 }
 
 #[tokio::test]
-async fn promise_6_of_a_fetch_and_a_lock_one_is_told_to_initialize() {
+async fn promise_6_of_a_fetch_and_a_lock_only_the_first_is_told_to_initialize() {
     let table = Table::new().await;
     table.create(at(0)).await;
-    assert!(table.sessions.lock(&id(), Locking::by(key(1)), at(1)).await.unwrap().initialize);
+    assert!(table.sessions.lock(&id(), LockOptions::new(key(1)), at(1)).await.unwrap().initialize);
     assert!(!table.sessions.fetch(&id(), key(2), at(2)).await.unwrap().initialize);
 
     let table = Table::new().await;
     table.create(at(0)).await;
     assert!(table.sessions.fetch(&id(), key(1), at(1)).await.unwrap().initialize);
-    assert!(!table.sessions.lock(&id(), Locking::by(key(2)), at(2)).await.unwrap().initialize);
+    assert!(!table.sessions.lock(&id(), LockOptions::new(key(2)), at(2)).await.unwrap().initialize);
 }
 
 #[tokio::test]
@@ -187,7 +188,7 @@ async fn promise_7_the_item_keeps_its_lock_id_after_a_store_and_a_release() {
     table.create(at(0)).await;
     let lock = table.lock(key(1), at(1)).await;
 
-    table.sessions.store(&id(), Claim::Lock(lock), b"x", None, at(2)).await.unwrap();
+    table.sessions.store(&id(), StoreMode::WithLock(lock), b"x", None, at(2)).await.unwrap();
     assert_eq!(table.item().await["LockId"], json!({ "S": key(1).to_string() }));
 
     table.sessions.release(&id(), lock, None, at(3)).await.unwrap();
@@ -195,25 +196,25 @@ async fn promise_7_the_item_keeps_its_lock_id_after_a_store_and_a_release() {
 }
 
 #[tokio::test]
-async fn promise_8_a_session_that_is_locked_again_and_again_does_not_run_out() {
+async fn promise_8_a_session_that_is_locked_again_and_again_does_not_expire() {
     let table = Table::new().await;
     table.create(at(0)).await;
 
     for n in 1..20_u8 {
-        let when = at(i64::from(n) * 12 * MINUTE);
-        let lock = table.lock(key(n), when).await;
-        table.sessions.release(&id(), lock, None, when).await.unwrap();
+        let time = at(i64::from(n) * 12 * MINUTE);
+        let lock = table.lock(key(n), time).await;
+        table.sessions.release(&id(), lock, None, time).await.unwrap();
     }
 }
 
 #[tokio::test]
-async fn promise_8_a_session_that_is_only_fetched_does_not_run_out() {
+async fn promise_8_a_session_that_is_only_fetched_does_not_expire() {
     let table = Table::new().await;
     table.create(at(0)).await;
 
     for n in 1..20_u8 {
-        let when = at(i64::from(n) * 12 * MINUTE);
-        table.sessions.fetch(&id(), key(n), when).await.unwrap();
+        let time = at(i64::from(n) * 12 * MINUTE);
+        table.sessions.fetch(&id(), key(n), time).await.unwrap();
     }
 }
 
@@ -237,7 +238,7 @@ async fn promise_8_reads_are_consistent() {
 #[tokio::test]
 async fn promise_9_every_renewal_moves_the_ttl_attribute_with_expires() {
     let table = Table::with_ttl(Some(std::time::Duration::from_secs(100))).await;
-    let in_step = async |what: &str| {
+    let ttl_is_in_step = async |what: &str| {
         let item = table.item().await;
         let expires: session_store::Timestamp =
             item["Expires"]["S"].as_str().unwrap().parse().unwrap();
@@ -246,26 +247,26 @@ async fn promise_9_every_renewal_moves_the_ttl_attribute_with_expires() {
     };
 
     table.create(at(0)).await;
-    in_step("create").await;
+    ttl_is_in_step("create").await;
     table.sessions.fetch(&id(), key(1), at(15 * MINUTE)).await.unwrap();
-    in_step("initialize").await;
+    ttl_is_in_step("initialize").await;
     table.sessions.fetch(&id(), key(1), at(30 * MINUTE)).await.unwrap();
-    in_step("fetch").await;
+    ttl_is_in_step("fetch").await;
     let lock = table.lock(key(2), at(47 * MINUTE)).await;
-    in_step("lock").await;
+    ttl_is_in_step("lock").await;
     table
         .sessions
-        .store(&id(), Claim::Lock(lock), b"x", minutes(30), at(48 * MINUTE))
+        .store(&id(), StoreMode::WithLock(lock), b"x", minutes(30), at(48 * MINUTE))
         .await
         .unwrap();
-    in_step("store").await;
+    ttl_is_in_step("store").await;
     table.sessions.release(&id(), lock, None, at(49 * MINUTE)).await.unwrap();
-    in_step("release").await;
+    ttl_is_in_step("release").await;
     table.sessions.touch(&id(), None, None, at(60 * MINUTE)).await.unwrap();
-    in_step("touch").await;
-    for (n, only) in [(3, Only::Living), (4, Only::Unlocked)] {
-        let claim = Claim::NoLock { key: key(n), only };
-        table.sessions.store(&id(), claim, b"x", None, at(61 * MINUTE)).await.unwrap();
-        in_step("store without a lock").await;
+    ttl_is_in_step("touch").await;
+    for (n, precondition) in [(3, Precondition::Live), (4, Precondition::None)] {
+        let mode = StoreMode::WithoutLock { key: key(n), precondition };
+        table.sessions.store(&id(), mode, b"x", None, at(61 * MINUTE)).await.unwrap();
+        ttl_is_in_step("store without a lock").await;
     }
 }

@@ -1,10 +1,11 @@
-//! What cannot be read is refused with 400 by the name of what is wrong, and changes nothing.
+//! An invalid request is refused with 400. The refusal names the header or the application that is
+//! wrong, and no call reaches DynamoDB.
 
 use crate::support::Table;
 use crate::support::http::Service;
 use crate::support::key;
 
-/// Asks, and says what the refusal names.
+/// Sends a request that must be refused. Returns the name in the refusal.
 async fn refused(service: &Service, what: &str, headers: &[(&str, &str)], body: &[u8]) -> String {
     let (method, below) = what.split_once(' ').unwrap_or((what, ""));
     let answer = service.send(method, &format!("/apps/-/session{below}"), headers, body).await;
@@ -18,7 +19,7 @@ const ALL: [&str; 7] =
     ["POST", "GET", "PUT", "DELETE", "POST /lock", "DELETE /lock", "POST /touch"];
 
 #[tokio::test]
-async fn a_session_id_that_is_missing_or_malformed() {
+async fn a_missing_or_malformed_session_id_is_refused() {
     let service = Service::new().await;
     let long = "a".repeat(81);
     let long_emoji = "%F0%9F%98%80".repeat(41);
@@ -50,7 +51,7 @@ async fn a_session_id_that_is_missing_or_malformed() {
 }
 
 #[tokio::test]
-async fn a_session_id_that_was_sent_twice() {
+async fn a_session_id_that_is_sent_twice_is_refused() {
     let service = Service::new().await;
 
     let twice = [("Session-Id", "a"), ("Session-Id", "b")];
@@ -58,7 +59,7 @@ async fn a_session_id_that_was_sent_twice() {
 }
 
 #[tokio::test]
-async fn a_dash_is_taken_where_the_setting_allows_it() {
+async fn a_dash_in_a_session_id_is_accepted_if_the_setting_allows_it() {
     let service = Service::over(Table::new().await, true);
 
     let answer = service.send("POST", "/apps/-/session", &[("Session-Id", "a-b")], b"").await;
@@ -67,7 +68,7 @@ async fn a_dash_is_taken_where_the_setting_allows_it() {
 }
 
 #[tokio::test]
-async fn an_application_that_cannot_be_one() {
+async fn a_malformed_application_is_refused() {
     let service = Service::new().await;
     for application in ["a%00", "%0A", &"a".repeat(256)] {
         let path = format!("/apps/{application}/session");
@@ -79,7 +80,7 @@ async fn an_application_that_cannot_be_one() {
 }
 
 #[tokio::test]
-async fn a_session_timeout_that_is_none() {
+async fn a_session_timeout_that_is_malformed_or_out_of_range_is_refused() {
     let service = Service::new().await;
     let lock = format!("{}.7", key(1));
     for what in ["POST", "PUT", "POST /lock", "DELETE /lock", "POST /touch"] {
@@ -92,7 +93,7 @@ async fn a_session_timeout_that_is_none() {
 }
 
 #[tokio::test]
-async fn a_lock_id_of_a_form_that_is_never_given() {
+async fn a_malformed_lock_id_is_refused() {
     let service = Service::new().await;
     let key = key(10).to_string();
     let upper = format!("{}.7", key.to_uppercase());
@@ -105,7 +106,7 @@ async fn a_lock_id_of_a_form_that_is_never_given() {
 }
 
 #[tokio::test]
-async fn a_release_without_a_lock_id() {
+async fn a_release_without_a_lock_id_is_refused() {
     let service = Service::new().await;
 
     let headers = [("Session-Id", "s1")];
@@ -113,7 +114,7 @@ async fn a_release_without_a_lock_id() {
 }
 
 #[tokio::test]
-async fn an_idempotency_key_that_is_not_a_uuid() {
+async fn an_idempotency_key_that_is_not_a_uuid_is_refused() {
     let service = Service::new().await;
     let bare = key(1).to_string().replace('-', "");
     for what in ["GET", "PUT", "POST /lock"] {
@@ -125,7 +126,7 @@ async fn an_idempotency_key_that_is_not_a_uuid() {
 }
 
 #[tokio::test]
-async fn a_lease_a_wait_or_a_seen_lock_that_cannot_be() {
+async fn a_malformed_lease_wait_or_seen_lock_and_a_lease_without_a_lock_id_are_refused() {
     let service = Service::new().await;
     let lock = format!("{}.7", key(1));
     for (what, header, bad) in [
@@ -144,7 +145,7 @@ async fn a_lease_a_wait_or_a_seen_lock_that_cannot_be() {
 }
 
 #[tokio::test]
-async fn a_precondition_that_is_not_a_star_or_does_not_go_with_the_rest() {
+async fn a_precondition_that_is_not_a_star_or_contradicts_another_header_is_refused() {
     let service = Service::new().await;
     let lock = format!("{}.7", key(1));
     let id = ("Session-Id", "s1");
@@ -160,7 +161,7 @@ async fn a_precondition_that_is_not_a_star_or_does_not_go_with_the_rest() {
 }
 
 #[tokio::test]
-async fn a_store_of_a_text_type_which_the_gateway_may_have_changed() {
+async fn a_store_of_a_text_type_is_refused_because_the_gateway_may_have_changed_it() {
     let service = Service::new().await;
     for kind in ["text/plain", "application/json"] {
         let headers = [("Session-Id", "s1"), ("Content-Type", kind)];

@@ -1,4 +1,4 @@
-//! Remove: end a session.
+//! Remove: delete a session.
 
 use session_store::Error;
 
@@ -15,7 +15,7 @@ async fn a_removed_session_is_gone() {
 }
 
 #[tokio::test]
-async fn the_holder_removes_under_its_lock() {
+async fn the_holder_removes_the_session_under_its_lock() {
     let table = Table::new().await;
     table.create(at(0)).await;
     let lock = table.lock(key(1), at(1)).await;
@@ -26,7 +26,7 @@ async fn the_holder_removes_under_its_lock() {
 }
 
 #[tokio::test]
-async fn a_remove_of_nothing_is_done_already() {
+async fn a_remove_of_a_missing_session_succeeds() {
     let table = Table::new().await;
     let lock = "1396647c-9d99-4be8-8402-00106708a0ae.0".parse().unwrap();
 
@@ -35,7 +35,7 @@ async fn a_remove_of_nothing_is_done_already() {
 }
 
 #[tokio::test]
-async fn a_remove_under_a_lost_lock_removes_nothing() {
+async fn a_remove_under_a_lost_lock_is_refused_and_removes_nothing() {
     let table = Table::new().await;
     table.create(at(0)).await;
     let lost = table.lock(key(1), at(1)).await;
@@ -50,22 +50,22 @@ async fn a_remove_under_a_lost_lock_removes_nothing() {
 }
 
 #[tokio::test]
-async fn a_remove_without_a_lock_is_refused_while_somebody_holds_the_session() {
-    // Also one that was created in the millisecond in which the removal came in.
-    for when in [at(2), at(0)] {
+async fn a_remove_without_a_lock_is_refused_while_the_session_is_locked() {
+    // Also if the session was created in the millisecond in which the remove came in.
+    for time in [at(2), at(0)] {
         let table = Table::new().await;
         table.create(at(0)).await;
         let lock = table.lock(key(1), at(0)).await;
 
-        let refused = table.sessions.remove(&id(), None, when).await;
+        let refused = table.sessions.remove(&id(), None, time).await;
 
-        assert!(matches!(refused, Err(Error::Locked(stands)) if stands.id == lock));
+        assert!(matches!(refused, Err(Error::Locked(held)) if held.id == lock));
         assert!(!table.item().await.is_null());
     }
 }
 
 #[tokio::test]
-async fn an_expired_session_is_removed_whoever_holds_it() {
+async fn an_expired_session_is_removed_even_if_another_request_holds_its_lock() {
     for lock in [None, Some("1396647c-9d99-4be8-8402-00106708a0ae.0".parse().unwrap())] {
         let table = Table::new().await;
         table.create(at(0)).await;

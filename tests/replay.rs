@@ -1,15 +1,20 @@
 //! A web request of AWS's provider and one of ours, in every order of their calls to DynamoDB.
 //!
-//! Its calls are the recorded ones. What the two are told, and what is left, is what one after the
-//! other gives, or what waiting gives, or is in [`NAMED`], which cannot be closed from our
-//! side. What its calls do to a session when nothing else happens is in `items` and `scenarios`.
+//! The calls of AWS's provider are the recorded ones. An outcome is what the two requests are
+//! told, and the session that they leave. An outcome is known in three cases:
+//!
+//! - It is the outcome of one request after the other.
+//! - One request is told that the session is locked, and changes nothing.
+//! - It is in [`NAMED`]: our service cannot prevent it.
+//!
+//! What the calls of AWS's provider do without a request beside them is in `items` and `scenarios`.
 
 mod named;
 mod requests;
 
 use std::collections::BTreeSet;
 
-use session_store::{Claim, LockId, Locking, Only, SessionId};
+use session_store::{LockId, LockOptions, Precondition, SessionId, StoreMode};
 use tokio::task::JoinHandle;
 
 use crate::support::proxy::Proxy;
@@ -18,7 +23,7 @@ use crate::support::{MINUTE, Table, at, key};
 use named::NAMED;
 use requests::{describe, new_request, old_request};
 
-/// What both find.
+/// The session that both requests find.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Start {
     Missing,
@@ -52,12 +57,12 @@ enum New {
     Stores,
     StoresLiving,
     Removes,
-    /// Under the lock that it had from the start.
+    /// Under the lock that our request holds from the start.
     StoresHeld,
 }
 
 impl New {
-    /// All that hold no lock at the start.
+    /// All requests that hold no lock at the start.
     const ALL: [Self; 9] = [
         Self::Fetches,
         Self::LocksAndStores,
@@ -71,7 +76,7 @@ impl New {
     ];
 }
 
-/// What the two were told, and what was left.
+/// What the two requests were told, and the session that they left.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Outcome {
     old: String,
@@ -86,15 +91,15 @@ impl std::fmt::Display for Outcome {
 }
 
 impl Outcome {
-    /// One was told only `locked`, and all else is as the other's alone.
-    fn is(&self, locked: &str, alone: &Self) -> bool {
+    /// Whether one request was told `locked`, and the rest is as if the other request was alone.
+    fn is_as_alone(&self, locked: &str, alone: &Self) -> bool {
         let others =
             if self.new == locked { (&self.old, &alone.old) } else { (&self.new, &alone.new) };
         others.0 == others.1 && self.left == alone.left
     }
 }
 
-/// Which of the two calls next, where both could.
+/// One order of the calls: which request makes its call next, each time when both could.
 #[derive(Default)]
 struct Choices {
     fixed: Vec<bool>,
@@ -102,7 +107,7 @@ struct Choices {
 }
 
 impl Choices {
-    /// Whether it is ours.
+    /// Whether our request makes its call next.
     fn next(&mut self) -> bool {
         self.made += 1;
         if self.made > self.fixed.len() {
@@ -111,7 +116,7 @@ impl Choices {
         self.fixed[self.made - 1]
     }
 
-    /// The next order, if there is another.
+    /// Goes on to the next order. Returns `false` after the last one.
     fn advance(&mut self) -> bool {
         self.made = 0;
         while self.fixed.pop_if(|ours| *ours).is_some() {}
@@ -119,7 +124,7 @@ impl Choices {
     }
 }
 
-/// A table, with a way to it for each.
+/// A table, with a proxy for each of the two requests.
 struct Both {
     table: Table,
     old: Proxy,
@@ -138,34 +143,34 @@ impl Both {
         Self { table, old, sessions: 0 }
     }
 
-    /// A session as both find it, and the lock that ours has on it.
+    /// Makes the session that both find. Returns its id, and the lock that our request holds.
     async fn start(&mut self, start: Start) -> (String, Option<LockId>) {
         self.sessions += 1;
         let name = format!("s{}", self.sessions);
         let id = SessionId::new(None, &name, false).unwrap();
         let sessions = &self.table.sessions;
-        let when = match start {
+        let time = match start {
             Start::Expired | Start::HeldExpired => at(-HOUR),
             _ => at(0),
         };
         match start {
             Start::Missing => return (name, None),
             Start::Uninitialized => {
-                sessions.create(&id, None, when).await.unwrap();
+                sessions.create(&id, None, time).await.unwrap();
             }
             _ => {
-                let claim = Claim::NoLock { key: key(9), only: Only::New };
-                sessions.store(&id, claim, b"start", None, when).await.unwrap();
+                let mode = StoreMode::WithoutLock { key: key(9), precondition: Precondition::New };
+                sessions.store(&id, mode, b"start", None, time).await.unwrap();
             }
         }
         if !matches!(start, Start::Held | Start::HeldExpired) {
             return (name, None);
         }
-        let session = sessions.lock(&id, Locking::by(key(1)), when).await.unwrap();
+        let session = sessions.lock(&id, LockOptions::new(key(1)), time).await.unwrap();
         (name, Some(session.lock.unwrap().id))
     }
 
-    /// Both requests, or one of them alone.
+    /// Runs both requests, or one of them alone.
     async fn run(
         &mut self,
         start: Start,
@@ -184,7 +189,7 @@ impl Both {
             table: self.table.name().to_owned(),
             session: name.clone(),
             lock: "1396647c-9d99-4be8-8402-00106708a0ae".to_owned(),
-            when: at(OLD_NOW),
+            time: at(OLD_NOW),
         };
         let sessions = self.table.sessions.clone();
         let old = tokio::spawn(async move {
@@ -224,15 +229,16 @@ impl Both {
     }
 }
 
-/// Until a request has ended, or waits with its next call.
+/// Waits until a request has ended, or until its next call waits in the proxy.
 async fn settled(request: &JoinHandle<String>, proxy: &Proxy, calls: usize) {
     while !request.is_finished() && proxy.count() <= calls {
         tokio::task::yield_now().await;
     }
 }
 
-/// What a pair may come to that neither one after the other gives, nor waiting.
-async fn beside(both: &mut Both, start: Start, old: Old, new: New) -> BTreeSet<String> {
+/// The outcomes of a pair of requests that are not those of one request after the other, and in
+/// which no request is told that the session is locked and changes nothing.
+async fn unexplained(both: &mut Both, start: Start, old: Old, new: New) -> BTreeSet<String> {
     let old_alone = both.run(start, Some(old), None, &mut Choices::default()).await;
     let new_alone = both.run(start, None, Some(new), &mut Choices::default()).await;
     let mut choices = Choices::default();
@@ -249,23 +255,24 @@ async fn beside(both: &mut Both, start: Start, old: Old, new: New) -> BTreeSet<S
         }
     }
     outcomes.retain(|outcome| {
-        let waits = outcome.new == "locked" && outcome.is(&outcome.new, &old_alone)
-            || outcome.old == "locked" && outcome.is(&outcome.old, &new_alone);
+        let waits = outcome.new == "locked" && outcome.is_as_alone(&outcome.new, &old_alone)
+            || outcome.old == "locked" && outcome.is_as_alone(&outcome.old, &new_alone);
         !serial.contains(outcome) && !waits
     });
     outcomes.iter().map(|outcome| format!("{start:?}: {old:?}, {new:?}: {outcome}")).collect()
 }
 
-async fn comes_to_nothing_but_the_named(old: Old) {
+/// Checks every request of ours beside this request of AWS's provider.
+async fn has_only_known_outcomes(old: Old) {
     let mut both = Both::new().await;
     let mut found = BTreeSet::new();
     for start in [Start::Missing, Start::Uninitialized, Start::Stored, Start::Expired] {
         for new in New::ALL {
-            found.append(&mut beside(&mut both, start, old, new).await);
+            found.append(&mut unexplained(&mut both, start, old, new).await);
         }
     }
     for start in [Start::Held, Start::HeldExpired] {
-        found.append(&mut beside(&mut both, start, old, New::StoresHeld).await);
+        found.append(&mut unexplained(&mut both, start, old, New::StoresHeld).await);
     }
     let of_this = |line: &&&str| line.contains(&format!(": {old:?}, "));
     let named = NAMED.iter().flat_map(|(_, lines)| *lines).filter(of_this);
@@ -274,36 +281,36 @@ async fn comes_to_nothing_but_the_named(old: Old) {
 }
 
 #[tokio::test]
-async fn every_order_of_its_read_and_ours() {
-    comes_to_nothing_but_the_named(Old::Reads).await;
+async fn a_read_of_aws_provider_beside_our_requests_has_only_known_outcomes() {
+    has_only_known_outcomes(Old::Reads).await;
 }
 
 #[tokio::test]
-async fn every_order_of_its_lock_and_store_and_ours() {
-    comes_to_nothing_but_the_named(Old::LocksAndStores).await;
+async fn a_lock_and_store_of_aws_provider_beside_our_requests_has_only_known_outcomes() {
+    has_only_known_outcomes(Old::LocksAndStores).await;
 }
 
 #[tokio::test]
-async fn every_order_of_its_lock_and_release_and_ours() {
-    comes_to_nothing_but_the_named(Old::LocksAndReleases).await;
+async fn a_lock_and_release_of_aws_provider_beside_our_requests_has_only_known_outcomes() {
+    has_only_known_outcomes(Old::LocksAndReleases).await;
 }
 
 #[tokio::test]
-async fn every_order_of_its_lock_and_remove_and_ours() {
-    comes_to_nothing_but_the_named(Old::LocksAndRemoves).await;
+async fn a_lock_and_remove_of_aws_provider_beside_our_requests_has_only_known_outcomes() {
+    has_only_known_outcomes(Old::LocksAndRemoves).await;
 }
 
 #[tokio::test]
-async fn every_order_of_its_touch_and_ours() {
-    comes_to_nothing_but_the_named(Old::Touches).await;
+async fn a_touch_of_aws_provider_beside_our_requests_has_only_known_outcomes() {
+    has_only_known_outcomes(Old::Touches).await;
 }
 
 #[tokio::test]
-async fn every_order_of_its_create_and_ours() {
-    comes_to_nothing_but_the_named(Old::Creates).await;
+async fn a_create_of_aws_provider_beside_our_requests_has_only_known_outcomes() {
+    has_only_known_outcomes(Old::Creates).await;
 }
 
 #[tokio::test]
-async fn every_order_of_its_store_of_a_new_session_and_ours() {
-    comes_to_nothing_but_the_named(Old::StoresNew).await;
+async fn a_store_of_a_new_session_by_aws_provider_beside_our_requests_has_only_known_outcomes() {
+    has_only_known_outcomes(Old::StoresNew).await;
 }

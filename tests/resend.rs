@@ -1,11 +1,15 @@
 //! A resent request is the same request, and a late copy does no harm.
 //!
-//! An answer is lost in three ways: to the SDK, which resends at once; to the HTTP client, which
-//! resends the request with a fresh clock; and to nobody, when a copy arrives after its time.
+//! There are three kinds of copies. The SDK resends a call to DynamoDB at once if its answer was
+//! lost. The HTTP client resends a request with the same key, and the service handles it by the
+//! clock of that time. A late copy arrives after its request was answered, and no caller waits for
+//! it.
 
 use std::time::Duration;
 
-use session_store::{Claim, Created, Error, Locking, Moment, Only, Stored, WRITE_DEADLINE};
+use session_store::{
+    Created, Error, LockOptions, Precondition, RequestTime, StoreMode, Stored, WRITE_DEADLINE,
+};
 
 use crate::support::proxy::Fault::{LoseAnswer, LoseRequest};
 use crate::support::{MINUTE, Table, at, id, key};
@@ -13,7 +17,7 @@ use crate::support::{MINUTE, Table, at, id, key};
 const UPDATE: &str = "UpdateItem";
 
 #[tokio::test]
-async fn a_create_whose_answer_the_sdk_lost_is_done_once() {
+async fn a_create_that_the_sdk_resends_is_done_once() {
     let table = Table::new().await;
     table.proxy.next("PutItem", LoseAnswer);
 
@@ -24,7 +28,7 @@ async fn a_create_whose_answer_the_sdk_lost_is_done_once() {
 }
 
 #[tokio::test]
-async fn a_request_that_never_arrived_is_sent_again() {
+async fn the_sdk_resends_a_call_that_never_arrived() {
     let table = Table::new().await;
     table.proxy.next("PutItem", LoseRequest);
 
@@ -32,41 +36,41 @@ async fn a_request_that_never_arrived_is_sent_again() {
 }
 
 #[tokio::test]
-async fn a_lock_whose_answer_the_sdk_lost_is_had_and_told_to_initialize() {
+async fn a_lock_that_the_sdk_resends_succeeds_and_is_told_to_initialize() {
     let table = Table::new().await;
     table.create(at(0)).await;
     table.proxy.next(UPDATE, LoseAnswer);
 
-    let session = table.sessions.lock(&id(), Locking::by(key(1)), at(1)).await.unwrap();
+    let session = table.sessions.lock(&id(), LockOptions::new(key(1)), at(1)).await.unwrap();
 
     assert!(session.initialize);
     let lock = session.lock.unwrap().id;
-    table.sessions.store(&id(), Claim::Lock(lock), b"x", None, at(2)).await.unwrap();
+    table.sessions.store(&id(), StoreMode::WithLock(lock), b"x", None, at(2)).await.unwrap();
 }
 
 #[tokio::test]
-async fn a_lock_that_the_client_resends_is_answered_alike() {
+async fn a_lock_that_the_client_resends_gets_the_same_answer() {
     let table = Table::new().await;
     table.create(at(0)).await;
-    let first = table.sessions.lock(&id(), Locking::by(key(1)), at(1)).await.unwrap();
+    let first = table.sessions.lock(&id(), LockOptions::new(key(1)), at(1)).await.unwrap();
 
-    let again = table.sessions.lock(&id(), Locking::by(key(1)), at(5)).await.unwrap();
+    let again = table.sessions.lock(&id(), LockOptions::new(key(1)), at(5)).await.unwrap();
 
     assert_eq!(again, first);
 }
 
 #[tokio::test]
-async fn a_resent_lock_is_told_to_initialize_only_if_the_first_was() {
+async fn a_resent_lock_is_told_to_initialize_only_if_the_first_send_was() {
     let table = Table::new().await;
     table.create(at(0)).await;
     table.sessions.fetch(&id(), key(9), at(1)).await.unwrap();
     table.lock(key(1), at(2)).await;
 
-    assert!(!table.sessions.lock(&id(), Locking::by(key(1)), at(3)).await.unwrap().initialize);
+    assert!(!table.sessions.lock(&id(), LockOptions::new(key(1)), at(3)).await.unwrap().initialize);
 }
 
 #[tokio::test]
-async fn a_fetch_whose_answer_was_lost_is_told_to_initialize_again_and_nobody_else_is() {
+async fn a_resent_fetch_is_told_to_initialize_again_and_no_other_request_is() {
     let table = Table::new().await;
     table.create(at(0)).await;
     table.proxy.next(UPDATE, LoseAnswer);
@@ -74,62 +78,68 @@ async fn a_fetch_whose_answer_was_lost_is_told_to_initialize_again_and_nobody_el
     assert!(table.sessions.fetch(&id(), key(1), at(1)).await.unwrap().initialize);
     assert!(table.sessions.fetch(&id(), key(1), at(2)).await.unwrap().initialize);
     assert!(!table.sessions.fetch(&id(), key(2), at(3)).await.unwrap().initialize);
-    assert!(!table.sessions.lock(&id(), Locking::by(key(3)), at(4)).await.unwrap().initialize);
+    assert!(!table.sessions.lock(&id(), LockOptions::new(key(3)), at(4)).await.unwrap().initialize);
 }
 
 #[tokio::test]
-async fn a_store_whose_answer_was_lost_is_stored_for_the_sdk_and_for_the_client() {
+async fn a_store_that_the_sdk_or_the_client_resends_succeeds() {
     let table = Table::new().await;
     table.create(at(0)).await;
-    let claim = Claim::Lock(table.lock(key(1), at(1)).await);
+    let mode = StoreMode::WithLock(table.lock(key(1), at(1)).await);
     table.proxy.next(UPDATE, LoseAnswer);
 
-    table.sessions.store(&id(), claim, b"x", None, at(2)).await.unwrap();
-    table.sessions.store(&id(), claim, b"x", None, at(3)).await.unwrap();
+    table.sessions.store(&id(), mode, b"x", None, at(2)).await.unwrap();
+    table.sessions.store(&id(), mode, b"x", None, at(3)).await.unwrap();
 
     assert_eq!(table.items(at(4)).await.unwrap(), b"x");
 }
 
 #[tokio::test]
-async fn a_store_without_a_lock_whose_answer_was_lost_is_stored() {
-    for only in [Only::New, Only::Unlocked, Only::Living] {
+async fn a_store_without_a_lock_that_the_sdk_or_the_client_resends_succeeds() {
+    for precondition in [Precondition::New, Precondition::None, Precondition::Live] {
         let table = Table::new().await;
-        if only == Only::Living {
+        if precondition == Precondition::Live {
             table.create(at(0)).await;
         }
-        let claim = Claim::NoLock { key: key(1), only };
-        table.proxy.next(if only == Only::Living { UPDATE } else { "PutItem" }, LoseAnswer);
+        let mode = StoreMode::WithoutLock { key: key(1), precondition };
+        table
+            .proxy
+            .next(if precondition == Precondition::Live { UPDATE } else { "PutItem" }, LoseAnswer);
 
-        table.sessions.store(&id(), claim, b"x", None, at(1)).await.unwrap();
-        let again = table.sessions.store(&id(), claim, b"x", None, at(2)).await.unwrap();
+        table.sessions.store(&id(), mode, b"x", None, at(1)).await.unwrap();
+        let again = table.sessions.store(&id(), mode, b"x", None, at(2)).await.unwrap();
 
-        assert_eq!(again, Stored::Over, "{only:?}");
+        assert_eq!(again, Stored::Replaced, "{precondition:?}");
         assert_eq!(table.items(at(3)).await.unwrap(), b"x");
     }
 }
 
 #[tokio::test]
-async fn a_resent_store_without_a_lock_does_not_overwrite_a_holder_s_store_since() {
-    for only in [Only::New, Only::Unlocked, Only::Living] {
+async fn a_resend_of_a_store_without_a_lock_does_not_overwrite_a_later_store_of_a_holder() {
+    for precondition in [Precondition::New, Precondition::None, Precondition::Live] {
         let table = Table::new().await;
-        if only == Only::Living {
+        if precondition == Precondition::Live {
             table.create(at(0)).await;
         }
-        let claim = Claim::NoLock { key: key(1), only };
-        table.sessions.store(&id(), claim, b"first", None, at(1)).await.unwrap();
+        let mode = StoreMode::WithoutLock { key: key(1), precondition };
+        table.sessions.store(&id(), mode, b"first", None, at(1)).await.unwrap();
         let lock = table.lock(key(2), at(2)).await;
-        // Also while the other still holds it: the request was done.
-        table.sessions.store(&id(), claim, b"first", None, at(3)).await.unwrap();
-        table.sessions.store(&id(), Claim::Lock(lock), b"second", None, at(4)).await.unwrap();
+        // The resend also succeeds while another request holds the lock: the store was done.
+        table.sessions.store(&id(), mode, b"first", None, at(3)).await.unwrap();
+        table
+            .sessions
+            .store(&id(), StoreMode::WithLock(lock), b"second", None, at(4))
+            .await
+            .unwrap();
 
-        table.sessions.store(&id(), claim, b"first", None, at(5)).await.unwrap();
+        table.sessions.store(&id(), mode, b"first", None, at(5)).await.unwrap();
 
-        assert_eq!(table.items(at(6)).await.unwrap(), b"second", "{only:?}");
+        assert_eq!(table.items(at(6)).await.unwrap(), b"second", "{precondition:?}");
     }
 }
 
 #[tokio::test]
-async fn a_release_whose_answer_was_lost_is_done_for_the_sdk_and_for_the_client() {
+async fn a_release_that_the_sdk_or_the_client_resends_succeeds() {
     let table = Table::new().await;
     table.create(at(0)).await;
     let lock = table.lock(key(1), at(1)).await;
@@ -140,7 +150,7 @@ async fn a_release_whose_answer_was_lost_is_done_for_the_sdk_and_for_the_client(
 }
 
 #[tokio::test]
-async fn a_touch_whose_answer_was_lost_is_done() {
+async fn a_touch_that_the_sdk_resends_succeeds() {
     let table = Table::new().await;
     table.create(at(0)).await;
     table.proxy.next(UPDATE, LoseAnswer);
@@ -149,7 +159,7 @@ async fn a_touch_whose_answer_was_lost_is_done() {
 }
 
 #[tokio::test]
-async fn a_remove_whose_answer_was_lost_is_done_with_and_without_a_lock() {
+async fn a_remove_that_the_sdk_or_the_client_resends_succeeds_with_and_without_a_lock() {
     for with_lock in [false, true] {
         let table = Table::new().await;
         table.create(at(0)).await;
@@ -162,7 +172,7 @@ async fn a_remove_whose_answer_was_lost_is_done_with_and_without_a_lock() {
 }
 
 #[tokio::test]
-async fn a_renewal_whose_answer_was_lost_is_done() {
+async fn a_renewal_that_the_sdk_resends_succeeds() {
     let table = Table::new().await;
     table.create(at(0)).await;
     table.sessions.fetch(&id(), key(1), at(1)).await.unwrap();
@@ -174,34 +184,42 @@ async fn a_renewal_whose_answer_was_lost_is_done() {
 }
 
 #[tokio::test]
-async fn a_late_lock_does_not_take_a_session_whose_lock_it_had() {
+async fn a_late_copy_of_a_lock_does_not_lock_again_after_a_store_has_released_the_lock() {
     let table = Table::new().await;
     table.create(at(0)).await;
     let lock = table.lock(key(1), at(1)).await;
-    table.sessions.store(&id(), Claim::Lock(lock), b"x", None, at(2)).await.unwrap();
+    table.sessions.store(&id(), StoreMode::WithLock(lock), b"x", None, at(2)).await.unwrap();
     let before = table.item().await;
 
-    let late = table.sessions.lock(&id(), Locking::by(key(1)), at(3)).await;
+    let late = table.sessions.lock(&id(), LockOptions::new(key(1)), at(3)).await;
 
-    assert!(matches!(late, Err(Error::LockOver)));
+    assert!(matches!(late, Err(Error::LockReleased)));
     assert_eq!(table.item().await, before);
 }
 
 #[tokio::test]
-async fn late_copies_of_calls_to_dynamodb_pass_no_more_after_others_have_acted() {
+async fn late_copies_of_calls_to_dynamodb_are_refused_after_another_request_has_stored() {
     let table = Table::new().await;
     table.create(at(0)).await;
     let lock = table.lock(key(1), at(1)).await;
     table.proxy.take_calls();
     table.sessions.touch(&id(), None, None, at(5 * MINUTE)).await.unwrap();
-    table.sessions.store(&id(), Claim::Lock(lock), b"a", None, at(5 * MINUTE)).await.unwrap();
+    table
+        .sessions
+        .store(&id(), StoreMode::WithLock(lock), b"a", None, at(5 * MINUTE))
+        .await
+        .unwrap();
     table.sessions.release(&id(), lock, None, at(5 * MINUTE)).await.unwrap();
     table.sessions.create(&id(), None, at(5 * MINUTE)).await.unwrap();
     let mut copies = table.proxy.take_calls();
     copies.retain(|call| call.api != "GetItem");
     assert_eq!(copies.len(), 4);
     let other = table.lock(key(2), at(6 * MINUTE)).await;
-    table.sessions.store(&id(), Claim::Lock(other), b"b", None, at(6 * MINUTE)).await.unwrap();
+    table
+        .sessions
+        .store(&id(), StoreMode::WithLock(other), b"b", None, at(6 * MINUTE))
+        .await
+        .unwrap();
     let before = table.item().await;
 
     for copy in copies {
@@ -212,7 +230,7 @@ async fn late_copies_of_calls_to_dynamodb_pass_no_more_after_others_have_acted()
 }
 
 #[tokio::test]
-async fn a_late_copy_of_a_holder_s_remove_spares_the_next_session() {
+async fn a_late_copy_of_the_remove_of_a_holder_spares_the_next_session() {
     let table = Table::new().await;
     table.create(at(0)).await;
     let lock = table.lock(key(1), at(1)).await;
@@ -228,17 +246,18 @@ async fn a_late_copy_of_a_holder_s_remove_spares_the_next_session() {
 }
 
 #[tokio::test]
-async fn late_copies_of_a_lock_and_of_its_store_spare_the_next_session() {
+async fn late_copies_of_a_lock_and_of_its_store_do_not_change_the_next_session_s_items() {
     let table = Table::new().await;
     table.create(at(0)).await;
     table.proxy.take_calls();
     let lock = table.lock(key(1), at(1)).await;
-    table.sessions.store(&id(), Claim::Lock(lock), b"old", None, at(1)).await.unwrap();
+    table.sessions.store(&id(), StoreMode::WithLock(lock), b"old", None, at(1)).await.unwrap();
     let copies = table.proxy.take_calls();
     table.sessions.remove(&id(), None, at(2)).await.unwrap();
     table.create(at(3)).await;
 
-    // The lock is taken, as any late copy within its deadline may; but it is not the same lock.
+    // A late copy of a lock may take the lock within its deadline. The lock has another generation,
+    // so the late copy of the store is refused.
     assert_eq!(table.proxy.deliver_late(&copies[0]).await, 200);
     assert_eq!(table.proxy.deliver_late(&copies[1]).await, 400);
 
@@ -251,33 +270,33 @@ async fn an_operation_that_dynamodb_does_not_answer_ends_at_its_deadline() {
     table.create(at(0)).await;
     let received = at(2).received;
     let nearly_late =
-        Moment { now: received + WRITE_DEADLINE - Duration::from_millis(100), received };
+        RequestTime { now: received + WRITE_DEADLINE - Duration::from_millis(100), received };
     table.proxy.hold();
 
-    let ended = table.sessions.lock(&id(), Locking::by(key(1)), nearly_late).await;
+    let ended = table.sessions.lock(&id(), LockOptions::new(key(1)), nearly_late).await;
 
     let waiting = "waiting for DynamoDB";
     assert!(matches!(ended, Err(Error::DynamoDb { operation, .. }) if operation == waiting));
 }
 
 #[tokio::test]
-async fn a_request_past_its_deadline_calls_nobody() {
+async fn a_request_past_its_deadline_makes_no_call() {
     let table = Table::new().await;
     table.create(at(0)).await;
     let lock = table.lock(key(1), at(1)).await;
     let before = table.item().await;
     table.proxy.take_apis();
     let received = at(2).received;
-    let late = Moment { now: received + WRITE_DEADLINE, received };
+    let late = RequestTime { now: received + WRITE_DEADLINE, received };
 
     let sessions = &table.sessions;
-    let claim = Claim::NoLock { key: key(3), only: Only::Unlocked };
+    let mode = StoreMode::WithoutLock { key: key(3), precondition: Precondition::None };
     for refused in [
         sessions.create(&id(), None, late).await.err(),
         sessions.fetch(&id(), key(2), late).await.err(),
-        sessions.lock(&id(), Locking::by(key(2)), late).await.err(),
-        sessions.store(&id(), Claim::Lock(lock), b"x", None, late).await.err(),
-        sessions.store(&id(), claim, b"x", None, late).await.err(),
+        sessions.lock(&id(), LockOptions::new(key(2)), late).await.err(),
+        sessions.store(&id(), StoreMode::WithLock(lock), b"x", None, late).await.err(),
+        sessions.store(&id(), mode, b"x", None, late).await.err(),
         sessions.release(&id(), lock, None, late).await.err(),
         sessions.touch(&id(), None, None, late).await.err(),
         sessions.remove(&id(), Some(lock), late).await.err(),
@@ -289,10 +308,10 @@ async fn a_request_past_its_deadline_calls_nobody() {
 }
 
 #[tokio::test]
-async fn a_request_in_time_is_done_to_the_last_millisecond() {
+async fn a_request_just_before_its_deadline_is_done() {
     let table = Table::new().await;
     let received = at(0).received;
     let now = received + WRITE_DEADLINE - std::time::Duration::from_millis(100);
 
-    table.sessions.create(&id(), None, Moment { now, received }).await.unwrap();
+    table.sessions.create(&id(), None, RequestTime { now, received }).await.unwrap();
 }

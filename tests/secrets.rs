@@ -1,4 +1,4 @@
-//! No session id and no session byte in any line of the log, at any level.
+//! The log contains no session id and no session items, at any level.
 
 use serde_json::json;
 
@@ -8,8 +8,8 @@ use crate::support::log;
 const ID: &str = "s3cretS3ssionId";
 const ITEMS: &[u8] = b"s3cretItems";
 
-/// A whole tour, with refusals and failures.
-async fn tour(service: &Service) {
+/// Calls every operation, with refusals and failures among the answers.
+async fn call_every_operation(service: &Service) {
     let id = ("Session-Id", ID);
     let path = "/apps/shop/session";
     let lock_path = "/apps/shop/session/lock";
@@ -35,14 +35,14 @@ async fn tour(service: &Service) {
 }
 
 #[tokio::test]
-async fn nothing_of_a_session_is_in_the_log_of_a_whole_tour() {
+async fn no_operation_logs_a_session_id_or_session_items() {
     let service = Service::new().await;
     log::start();
 
-    tour(&service).await;
+    call_every_operation(&service).await;
 
     let log = log::text();
-    assert!(log.lines().count() >= 4, "the tour has failures, and they are logged: {log}");
+    assert!(log.lines().count() >= 4, "the log lacks the failures: {log}");
     for secret in [ID, "s3cretItems", "czNjcmV0SXRlbXM"] {
         assert!(!log.contains(secret), "{secret} in {log}");
     }

@@ -1,17 +1,19 @@
-//! Sweep: delete what has expired.
+//! Sweep: delete expired sessions.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use session_store::{Error, Expired, Locking, SessionId, Sweep, SweepProgress, Sweeping};
+use session_store::{
+    Error, ExpireOutcome, LockOptions, SessionId, SweepOptions, SweepProgress, SweepReport,
+};
 
 use crate::support::proxy::Fault;
 use crate::support::{MINUTE, Table, at, id, key};
 
 #[tokio::test]
-async fn an_expired_session_is_deleted_and_a_living_one_is_not() {
+async fn an_expired_session_is_deleted_and_a_live_session_is_not() {
     let table = Table::new().await;
     let later = SessionId::new(None, "s2", false).unwrap();
     table.create(at(0)).await;
@@ -42,32 +44,32 @@ async fn a_sweep_reads_every_page() {
     let sweep = table.sweep(at(30)).await;
 
     assert_eq!((sweep.expired, sweep.deleted), (4, 4));
-    // The embedded DynamoDB counts the item that did not fit into a page twice.
+    // The embedded DynamoDB counts an item twice if it did not fit into a page.
     assert!(sweep.scanned >= 8, "{}", sweep.scanned);
     assert!(sweep.pages > 1, "{}", sweep.pages);
 }
 
 #[tokio::test]
-async fn a_session_touched_after_the_scan_is_renewed() {
+async fn a_session_that_was_touched_after_the_scan_is_counted_as_renewed_and_not_deleted() {
     let table = Table::new().await;
     table.create(at(0)).await;
     let scanned_at = at(20 * MINUTE).now;
     table.sessions.touch(&id(), None, None, at(19 * MINUTE)).await.unwrap();
 
-    assert_eq!(table.sessions.expire(&id(), scanned_at).await.unwrap(), Expired::Renewed);
+    assert_eq!(table.sessions.expire(&id(), scanned_at).await.unwrap(), ExpireOutcome::Renewed);
 
     assert!(!table.item().await.is_null());
 }
 
 #[tokio::test]
-async fn a_session_that_went_after_the_scan_is_gone() {
+async fn a_session_that_was_deleted_after_the_scan_is_counted_as_gone() {
     let table = Table::new().await;
 
-    assert_eq!(table.sessions.expire(&id(), at(0).now).await.unwrap(), Expired::Gone);
+    assert_eq!(table.sessions.expire(&id(), at(0).now).await.unwrap(), ExpireOutcome::Gone);
 }
 
 #[tokio::test]
-async fn an_expired_session_locked_within_the_hour_is_spared_and_later_deleted() {
+async fn an_expired_locked_session_is_spared_until_an_hour_after_its_lock_date() {
     let table = Table::new().await;
     table.create(at(0)).await;
     table.lock(key(1), at(19 * MINUTE)).await;
@@ -78,7 +80,7 @@ async fn an_expired_session_locked_within_the_hour_is_spared_and_later_deleted()
         .await;
 
     let within = at(79 * MINUTE - 1);
-    assert_eq!(table.sessions.expire(&id(), within.now).await.unwrap(), Expired::Renewed);
+    assert_eq!(table.sessions.expire(&id(), within.now).await.unwrap(), ExpireOutcome::Renewed);
     let sweep = table.sweep(within).await;
     assert_eq!((sweep.expired, sweep.locked, sweep.deleted), (1, 1, 0));
 
@@ -86,13 +88,13 @@ async fn an_expired_session_locked_within_the_hour_is_spared_and_later_deleted()
 }
 
 #[tokio::test]
-async fn a_session_that_is_renewed_while_its_delete_is_on_its_way_survives() {
+async fn a_session_that_is_renewed_while_its_delete_is_on_its_way_is_not_deleted() {
     let table = Table::new().await;
     table.create(at(0)).await;
     table.proxy.next("DeleteItem", Fault::Hold);
 
     let touch = async {
-        // The position, the scan, and the delete.
+        // The third call is the delete, after the position and the scan.
         table.proxy.until(3).await;
         table.sessions.touch(&id(), None, None, at(19 * MINUTE)).await.unwrap();
         table.proxy.let_go();
@@ -103,43 +105,45 @@ async fn a_session_that_is_renewed_while_its_delete_is_on_its_way_survives() {
     assert!(table.items(at(20 * MINUTE)).await.is_some());
 }
 
-/// A crowd that touches, and time that passes with each of its touches, while one sweep follows the
-/// other. A touch that succeeded leaves nineteen minutes at the least: it need not write for one more.
+/// A crowd of visitors touches sessions while one sweep follows the other. Each touch moves the
+/// clock forward. After a successful touch a session has at least 19 of its 20 minutes left: a
+/// touch that would move `Expires` by a minute or less does not write.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_the_sessions_that_a_crowd_renews_while_it_sweeps_none_is_lost() {
+async fn no_live_session_that_a_crowd_renews_during_the_sweeps_is_lost() {
     let table = Table::new().await;
     let ids: Vec<_> =
         (0..96).map(|n| SessionId::new(None, &format!("s{n}"), false).unwrap()).collect();
     let clock = AtomicI64::new(0);
     let crowd_is_here = AtomicBool::new(true);
     let now = || at(clock.load(Ordering::Relaxed));
-    // Each has sessions of its own, or it could not know until when they live.
+    // Each visitor has its own sessions, so it knows when they can expire at the earliest.
     let visitor = async |ids: &[SessionId]| {
         let mut lives_until = vec![None; ids.len()];
         let (mut kept, mut ended) = (0, 0);
         for _ in 0..150 {
             clock.fetch_add(fastrand::i64(0..20), Ordering::Relaxed);
             let n = fastrand::usize(..ids.len());
-            let when = now();
-            match table.sessions.touch(&ids[n], None, None, when).await {
+            let time = now();
+            match table.sessions.touch(&ids[n], None, None, time).await {
                 Ok(()) => kept += 1,
                 Err(Error::NotFound) => {
-                    // By now: it may have ended while the touch was on its way, and been swept.
-                    assert!(lives_until[n] <= Some(now().now), "one that lives is lost");
-                    table.sessions.create(&ids[n], None, when).await.unwrap();
+                    // Compares with the clock after the touch: the session may have expired while
+                    // the touch was on its way, and a sweep may have deleted it.
+                    assert!(lives_until[n] <= Some(now().now), "a live session is lost");
+                    table.sessions.create(&ids[n], None, time).await.unwrap();
                     ended += 1;
                 }
                 Err(other) => panic!("{other}"),
             }
-            lives_until[n] = Some(when.now + Duration::from_secs(19 * 60));
+            lives_until[n] = Some(time.now + Duration::from_secs(19 * 60));
         }
         (kept, ended)
     };
-    let sweeping = async || {
+    let sweep_until_the_end = async || {
         let mut deleted = 0;
         while crowd_is_here.load(Ordering::Relaxed) {
-            let how = Sweeping { segments: 2, ..Sweeping::default() };
-            deleted += table.sweep_as(&how, now()).await.unwrap().deleted;
+            let options = SweepOptions { segments: 2, ..SweepOptions::default() };
+            deleted += table.sweep_as(&options, now()).await.unwrap().deleted;
         }
         deleted
     };
@@ -149,30 +153,35 @@ async fn of_the_sessions_that_a_crowd_renews_while_it_sweeps_none_is_lost() {
         crowd_is_here.store(false, Ordering::Relaxed);
         crowd
     };
-    let (deleted, crowd) = tokio::join!(sweeping(), crowd);
+    let (deleted, crowd) = tokio::join!(sweep_until_the_end(), crowd);
 
     let kept: u32 = crowd.iter().map(|visitor| visitor.0).sum();
     let ended: u32 = crowd.iter().map(|visitor| visitor.1).sum();
-    assert!(kept > 100 && ended > 100 && deleted > 100, "nobody met: {kept} {ended} {deleted}");
+    assert!(
+        kept > 100 && ended > 100 && deleted > 100,
+        "too few: {kept} touches, {ended} ends, {deleted} deletes"
+    );
 }
 
 #[tokio::test]
-async fn what_ttl_is_about_to_delete_is_left_to_it_until_it_is_overdue() {
+async fn a_session_that_ttl_deletes_soon_is_left_to_ttl_until_its_deletion_is_overdue() {
     let table = Table::with_ttl(Some(Duration::from_secs(600))).await;
     table.create(at(0)).await;
-    let sweeping = Sweeping { leave_to_ttl: Duration::from_secs(3600), ..Sweeping::default() };
-    let left = |sweep: Sweep| (sweep.expired, sweep.left_to_ttl, sweep.deleted);
+    let sweep_options =
+        SweepOptions { leave_to_ttl: Duration::from_secs(3600), ..SweepOptions::default() };
+    let left = |sweep: SweepReport| (sweep.expired, sweep.left_to_ttl, sweep.deleted);
 
-    // Its end is at 20 minutes, its TTL at 30, and TTL's hour is over at 90.
-    let before = table.sweep_as(&sweeping, at(20 * MINUTE)).await.unwrap();
-    let within = table.sweep_as(&sweeping, at(90 * MINUTE - 1)).await.unwrap();
-    let overdue = table.sweep_as(&sweeping, at(90 * MINUTE)).await.unwrap();
+    // The session expires at 20 minutes, and its TTL is at 30. The sweep leaves it to TTL until one
+    // hour later, at 90.
+    let before = table.sweep_as(&sweep_options, at(20 * MINUTE)).await.unwrap();
+    let within = table.sweep_as(&sweep_options, at(90 * MINUTE - 1)).await.unwrap();
+    let overdue = table.sweep_as(&sweep_options, at(90 * MINUTE)).await.unwrap();
 
     assert_eq!([left(before), left(within), left(overdue)], [(1, 1, 0), (1, 1, 0), (1, 0, 1)]);
 }
 
 #[tokio::test]
-async fn unless_it_is_told_otherwise_a_sweep_gives_ttl_two_days() {
+async fn by_default_a_session_is_left_to_ttl_for_two_days() {
     const DAY: i64 = 24 * 60 * MINUTE;
     let table = Table::with_ttl(Some(Duration::ZERO)).await;
     table.create(at(0)).await;
@@ -184,7 +193,7 @@ async fn unless_it_is_told_otherwise_a_sweep_gives_ttl_two_days() {
 }
 
 #[tokio::test]
-async fn what_ttl_will_not_delete_soon_is_not_left_to_it() {
+async fn a_session_that_ttl_does_not_delete_soon_is_not_left_to_ttl() {
     let table = Table::with_ttl(Some(Duration::ZERO)).await;
     let expired = |id: &str, ttl: Value| {
         let mut item = json!({
@@ -210,12 +219,12 @@ async fn what_ttl_will_not_delete_soon_is_not_left_to_it() {
 }
 
 #[tokio::test]
-async fn where_nothing_is_left_to_ttl_the_sweep_deletes_at_once() {
+async fn a_sweep_that_leaves_nothing_to_ttl_deletes_at_once() {
     let table = Table::with_ttl(Some(Duration::ZERO)).await;
     table.create(at(0)).await;
-    let sweeping = Sweeping { leave_to_ttl: Duration::ZERO, ..Sweeping::default() };
+    let sweep_options = SweepOptions { leave_to_ttl: Duration::ZERO, ..SweepOptions::default() };
 
-    assert_eq!(table.sweep_as(&sweeping, at(20 * MINUTE)).await.unwrap().deleted, 1);
+    assert_eq!(table.sweep_as(&sweep_options, at(20 * MINUTE)).await.unwrap().deleted, 1);
 }
 
 #[tokio::test]
@@ -225,13 +234,13 @@ async fn a_dry_run_counts_what_a_sweep_would_do_and_writes_nothing() {
     table.put(json!({ "SessionId": { "S": "ghost" }, "Flags": { "N": "0" } })).await;
     let before = (table.item().await, table.item_of("ghost").await);
     table.proxy.take_calls();
-    let sweeping = Sweeping {
+    let sweep_options = SweepOptions {
         dry_run: true,
         ghosts_after: Some(Duration::from_secs(1)),
-        ..Sweeping::default()
+        ..SweepOptions::default()
     };
 
-    let sweep = table.sweep_as(&sweeping, at(20 * MINUTE)).await.unwrap();
+    let sweep = table.sweep_as(&sweep_options, at(20 * MINUTE)).await.unwrap();
 
     assert_eq!((sweep.expired, sweep.deleted, sweep.ghosts), (1, 0, 1));
     assert!(sweep.complete && sweep.pass.is_none() && sweep.write_units == 0.0);
@@ -240,7 +249,7 @@ async fn a_dry_run_counts_what_a_sweep_would_do_and_writes_nothing() {
 }
 
 #[tokio::test]
-async fn an_item_whose_expires_cannot_be_read_is_counted_and_left_alone() {
+async fn an_item_whose_expires_cannot_be_read_is_counted_and_not_deleted() {
     let table = Table::new().await;
     for (id, expires) in [
         ("number", json!({ "N": "1" })),
@@ -257,44 +266,46 @@ async fn an_item_whose_expires_cannot_be_read_is_counted_and_left_alone() {
 }
 
 #[tokio::test]
-async fn ghosts_are_counted_and_deleted_only_where_that_is_set_and_once_their_grace_is_over() {
+async fn ghost_items_are_counted_and_with_the_option_also_deleted_after_a_grace_period() {
     let table = Table::new().await;
     table.put(json!({ "SessionId": { "S": "ghost" }, "Flags": { "N": "0" } })).await;
     let grace = Duration::from_secs(3600);
-    let sweeping = Sweeping { ghosts_after: Some(grace), ..Sweeping::default() };
-    let ghosts = |sweep: Sweep| (sweep.ghosts, sweep.ghosts_deleted);
+    let sweep_options = SweepOptions { ghosts_after: Some(grace), ..SweepOptions::default() };
+    let ghosts = |sweep: SweepReport| (sweep.ghosts, sweep.ghosts_deleted);
 
     let counted = table.sweep(at(0)).await;
-    let seen = table.sweep_as(&sweeping, at(60)).await.unwrap();
-    let within = table.sweep_as(&sweeping, at(60 + 3599)).await.unwrap();
+    let seen = table.sweep_as(&sweep_options, at(60)).await.unwrap();
+    let within = table.sweep_as(&sweep_options, at(60 + 3599)).await.unwrap();
     assert!(!table.item_of("ghost").await.is_null());
-    // It was marked when it was seen, which is a moment after the sweep began.
-    let over = table.sweep_as(&sweeping, at(60 + 3660)).await.unwrap();
+    // The sweep marked the ghost item when it saw it. That was a moment after the sweep began, so
+    // the grace period also ends a moment later.
+    let over = table.sweep_as(&sweep_options, at(60 + 3660)).await.unwrap();
 
     assert_eq!([counted, seen, within, over].map(ghosts), [(1, 0), (1, 0), (1, 0), (1, 1)]);
     assert!(table.item_of("ghost").await.is_null());
 }
 
 #[tokio::test]
-async fn a_ghost_costs_no_write_within_its_grace_and_goes_the_moment_that_it_is_over() {
+async fn a_marked_ghost_item_costs_no_write_until_its_grace_period_ends_and_is_then_deleted() {
     let table = Table::new().await;
     let since = at(0).now.to_string();
     table.put(json!({ "SessionId": { "S": "ghost" }, "GhostSince": { "S": since } })).await;
     let grace = Duration::from_secs(60);
-    let sweeping = Sweeping { ghosts_after: Some(grace), ..Sweeping::default() };
+    let sweep_options = SweepOptions { ghosts_after: Some(grace), ..SweepOptions::default() };
 
-    let within = table.sweep_as(&sweeping, at(59)).await.unwrap();
-    let over = table.sweep_as(&sweeping, at(60)).await.unwrap();
+    let within = table.sweep_as(&sweep_options, at(59)).await.unwrap();
+    let over = table.sweep_as(&sweep_options, at(60)).await.unwrap();
 
-    // The pass begins, reads, keeps its position and ends.
+    // Four calls: the pass begins, scans, stores its position and ends.
     assert_eq!((within.ghosts, within.ghosts_deleted, within.calls), (1, 0, 4));
     assert_eq!((over.ghosts, over.ghosts_deleted, over.calls), (1, 1, 5));
 }
 
 #[tokio::test]
-async fn a_ghost_that_could_still_be_made_a_session_is_never_deleted() {
+async fn a_ghost_item_that_could_still_become_a_session_is_never_deleted() {
     let table = Table::new().await;
-    let sweeping = Sweeping { ghosts_after: Some(Duration::from_secs(1)), ..Sweeping::default() };
+    let sweep_options =
+        SweepOptions { ghosts_after: Some(Duration::from_secs(1)), ..SweepOptions::default() };
     for (attribute, value) in [
         ("CreateDate", json!({ "S": at(0).now.to_string() })),
         ("SessionItems", json!({ "S": "AAAA" })),
@@ -303,66 +314,68 @@ async fn a_ghost_that_could_still_be_made_a_session_is_never_deleted() {
         let mut item = json!({ "SessionId": { "S": attribute } });
         item[attribute] = value;
         table.put(item.clone()).await;
-        // Also one that got its attribute after it had been marked.
+        // Also an item that got its attribute after the sweep had marked it.
         item["SessionId"] = json!({ "S": format!("marked {attribute}") });
         item["GhostSince"] = json!({ "S": at(0).now.to_string() });
         table.put(item).await;
     }
 
-    table.sweep_as(&sweeping, at(60)).await.unwrap();
-    let sweep = table.sweep_as(&sweeping, at(120)).await.unwrap();
+    table.sweep_as(&sweep_options, at(60)).await.unwrap();
+    let sweep = table.sweep_as(&sweep_options, at(120)).await.unwrap();
 
     assert_eq!((sweep.ghosts, sweep.ghosts_deleted), (6, 0));
-    // Only of those with `SessionItems` alone, which it did not read, is a write refused; two more
-    // begin and end the pass, and one keeps its position.
+    // One scan, and three writes of the position. Two more writes are refused: the scan does not
+    // read `SessionItems`, so the sweep tries the two items that have only this attribute.
     assert_eq!(sweep.calls, 1 + 3 + 2);
     assert!(!table.item_of("marked SessionItems").await.is_null());
 }
 
 #[tokio::test]
-async fn a_ghost_that_became_a_session_while_its_delete_was_on_its_way_survives() {
+async fn a_ghost_item_that_becomes_a_session_while_its_delete_is_on_its_way_is_not_deleted() {
     let table = Table::new().await;
     let since = at(0).now.to_string();
     table.put(json!({ "SessionId": { "S": "s1" }, "GhostSince": { "S": since } })).await;
     table.proxy.next("DeleteItem", Fault::Hold);
-    let sweeping = Sweeping { ghosts_after: Some(Duration::from_secs(1)), ..Sweeping::default() };
+    let sweep_options =
+        SweepOptions { ghosts_after: Some(Duration::from_secs(1)), ..SweepOptions::default() };
 
     let create = async {
         table.proxy.until(3).await;
         table.create(at(60)).await;
         table.proxy.let_go();
     };
-    let (sweep, ()) = tokio::join!(table.sweep_as(&sweeping, at(60)), create);
+    let (sweep, ()) = tokio::join!(table.sweep_as(&sweep_options, at(60)), create);
 
     assert_eq!(sweep.unwrap().ghosts_deleted, 0);
     assert!(table.items(at(61)).await.is_some());
 }
 
 #[tokio::test]
-async fn a_ghost_that_went_before_it_was_marked_is_not_made_again() {
+async fn a_ghost_item_that_is_deleted_before_the_sweep_marks_it_is_not_created_again() {
     let table = Table::new().await;
     table.put(json!({ "SessionId": { "S": "s1" }, "Flags": { "N": "0" } })).await;
-    let sweeping = Sweeping { ghosts_after: Some(Duration::from_secs(1)), ..Sweeping::default() };
+    let sweep_options =
+        SweepOptions { ghosts_after: Some(Duration::from_secs(1)), ..SweepOptions::default() };
     table.proxy.hold();
 
     let remove = async {
-        // The position and the scan; then the mark is on its way.
+        // The position and the scan go through. The third call is the mark.
         table.proxy.let_through();
         table.proxy.let_through();
         table.proxy.until(3).await;
         table.delete().await;
         table.proxy.open();
     };
-    let (sweep, ()) = tokio::join!(table.sweep_as(&sweeping, at(60)), remove);
+    let (sweep, ()) = tokio::join!(table.sweep_as(&sweep_options, at(60)), remove);
 
     assert_eq!(sweep.unwrap().ghosts, 1);
     assert!(table.item().await.is_null());
 }
 
 #[tokio::test]
-async fn a_living_session_is_not_endangered_by_the_second_to_which_its_ttl_is_rounded() {
+async fn a_live_session_does_not_count_as_endangered_because_its_ttl_is_rounded_to_a_second() {
     let table = Table::with_ttl(Some(Duration::ZERO)).await;
-    // It ends at 1,200.273 s, so its TTL is 1,200.
+    // The session expires at 1,200.273 s, so its TTL is 1,200.
     table.create(at(0)).await;
     let mut shortly_before = at(20 * MINUTE);
     shortly_before.now = shortly_before.now - Duration::from_millis(1);
@@ -373,7 +386,7 @@ async fn a_living_session_is_not_endangered_by_the_second_to_which_its_ttl_is_ro
 }
 
 #[tokio::test]
-async fn a_table_whose_hash_key_has_another_name_is_swept_and_used_alike() {
+async fn a_table_whose_hash_key_has_another_name_is_used_and_swept_in_the_same_way() {
     use aws_sdk_dynamodb::types::AttributeValue;
     let table = Table::new().await;
     let new = local::table::NewTable {
@@ -382,7 +395,7 @@ async fn a_table_whose_hash_key_has_another_name_is_swept_and_used_alike() {
         capacity: Some((10, 5)),
         ttl_attribute: None,
     };
-    let hash_key = local::table::find_or_make(&table.client, &new).await.unwrap();
+    let hash_key = local::table::find_or_create(&table.client, &new).await.unwrap();
     let settings = session_store::Settings {
         table: new.name.clone(),
         hash_key,
@@ -392,13 +405,14 @@ async fn a_table_whose_hash_key_has_another_name_is_swept_and_used_alike() {
     let sessions = session_store::SessionStore::new(table.client.clone(), settings);
 
     sessions.create(&id(), None, at(0)).await.unwrap();
-    let lock = sessions.lock(&id(), Locking::by(key(1)), at(1)).await.unwrap().lock.unwrap().id;
+    let lock =
+        sessions.lock(&id(), LockOptions::new(key(1)), at(1)).await.unwrap().lock.unwrap().id;
     sessions.release(&id(), lock, None, at(2)).await.unwrap();
     let there = table.client.get_item().table_name(&new.name);
     let there = there.key("Id", AttributeValue::S("s1".to_owned())).send().await.unwrap();
     assert!(there.item.is_some());
 
-    let (how, progress) = (Sweeping::default(), SweepProgress::default());
-    let swept = sessions.sweep(&how, &progress, at(2 + 20 * MINUTE).now).await.unwrap();
+    let (options, progress) = (SweepOptions::default(), SweepProgress::default());
+    let swept = sessions.sweep(&options, &progress, at(2 + 20 * MINUTE).now).await.unwrap();
     assert!(swept.deleted == 1 && swept.complete);
 }

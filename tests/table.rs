@@ -1,10 +1,10 @@
-//! The table: found, made, or refused for its shape.
+//! The table is found, created, or refused because of its shape.
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
 };
-use local::table::{NewTable, find_or_make};
+use local::table::{NewTable, find_or_create};
 use session_store::client;
 use session_store::table::{TableError, describe};
 
@@ -30,7 +30,7 @@ fn name() -> String {
 }
 
 #[tokio::test]
-async fn a_table_of_the_wrong_shape_is_refused_and_says_what_is_wrong() {
+async fn a_table_of_the_wrong_shape_is_refused_with_the_reason() {
     let dynamodb = DynamoDb::start().await;
     let client = client::at(&dynamodb.url);
     let text = ScalarAttributeType::S;
@@ -52,7 +52,7 @@ async fn a_table_of_the_wrong_shape_is_refused_and_says_what_is_wrong() {
 }
 
 #[tokio::test]
-async fn the_hash_key_s_name_is_the_table_s() {
+async fn the_name_of_the_hash_key_comes_from_the_table() {
     let dynamodb = DynamoDb::start().await;
     let client = client::at(&dynamodb.url);
     let name = name();
@@ -62,9 +62,9 @@ async fn the_hash_key_s_name_is_the_table_s() {
 }
 
 #[tokio::test]
-async fn a_table_that_could_not_be_looked_at_is_not_said_to_be_missing() {
+async fn a_table_that_could_not_be_described_is_not_reported_as_missing() {
     let table = Table::new().await;
-    // As often as the SDK sends it.
+    // The SDK sends the call four times.
     for _ in 0..4 {
         table.proxy.next("DescribeTable", Fault::Throttle);
     }
@@ -75,7 +75,7 @@ async fn a_table_that_could_not_be_looked_at_is_not_said_to_be_missing() {
 }
 
 #[tokio::test]
-async fn a_table_is_made_with_the_capacity_and_the_ttl_that_were_asked_for() {
+async fn a_table_is_created_with_the_requested_capacity_and_ttl_attribute() {
     let dynamodb = DynamoDb::start().await;
     let client = client::at(&dynamodb.url);
     for capacity in [None, Some((7, 3))] {
@@ -86,7 +86,7 @@ async fn a_table_is_made_with_the_capacity_and_the_ttl_that_were_asked_for() {
             ttl_attribute: Some("ExpTTL".to_owned()),
         };
 
-        find_or_make(&client, &new).await.unwrap();
+        find_or_create(&client, &new).await.unwrap();
 
         let table = client.describe_table().table_name(&new.name).send().await.unwrap();
         let made = table.table.unwrap().provisioned_throughput.map(|made| {

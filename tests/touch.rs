@@ -1,7 +1,7 @@
 //! Touch: reset the session timeout, and nothing else.
 
 use serde_json::json;
-use session_store::{Error, Locking};
+use session_store::{Error, LockOptions};
 
 use crate::support::{MINUTE, Table, at, id, key, minutes};
 
@@ -28,12 +28,12 @@ async fn a_touch_keeps_the_lock() {
 
     table.sessions.touch(&id(), None, None, at(2 * MINUTE)).await.unwrap();
 
-    let refused = table.sessions.lock(&id(), Locking::by(key(2)), at(3 * MINUTE)).await;
-    assert!(matches!(refused, Err(Error::Locked(stands)) if stands.id == lock));
+    let refused = table.sessions.lock(&id(), LockOptions::new(key(2)), at(3 * MINUTE)).await;
+    assert!(matches!(refused, Err(Error::Locked(held)) if held.id == lock));
 }
 
 #[tokio::test]
-async fn a_touch_makes_no_session() {
+async fn a_touch_of_a_missing_session_is_refused_as_not_found_and_creates_no_item() {
     let table = Table::new().await;
 
     let refused = table.sessions.touch(&id(), None, None, at(0)).await;
@@ -55,7 +55,7 @@ async fn a_touch_does_not_revive_an_expired_session() {
 }
 
 #[tokio::test]
-async fn a_touch_that_gains_a_minute_or_less_does_not_write() {
+async fn a_touch_that_would_move_expires_by_a_minute_or_less_does_not_write() {
     let table = Table::new().await;
     table.create(at(0)).await;
 
@@ -67,7 +67,7 @@ async fn a_touch_that_gains_a_minute_or_less_does_not_write() {
 }
 
 #[tokio::test]
-async fn a_touch_of_a_short_session_writes_for_a_twentieth_of_its_timeout() {
+async fn a_touch_of_a_session_with_a_short_timeout_writes_for_more_than_a_twentieth_of_it() {
     let table = Table::new().await.with_session_timeout(minutes(2));
     table.create(at(0)).await;
     table.proxy.take_apis();
@@ -80,7 +80,7 @@ async fn a_touch_of_a_short_session_writes_for_a_twentieth_of_its_timeout() {
 }
 
 #[tokio::test]
-async fn a_touch_keeps_a_new_timeout_and_never_shortens_what_the_session_has() {
+async fn a_touch_saves_a_new_timeout_and_never_moves_expires_backwards() {
     let table = Table::new().await;
     table.create(at(0)).await;
 

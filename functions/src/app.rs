@@ -1,33 +1,33 @@
-//! What a function keeps while it lives.
+//! What a function makes at its start and uses for every request.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use session_store::table::TableError;
-use session_store::{SessionStore, Sweeping, chain, client, table};
+use session_store::{SessionStore, SweepOptions, client, error_chain, table};
 
 use crate::metrics::Metrics;
 use crate::{Config, ConfigError, DEFAULT_MAX_WAIT};
 
-/// Everything that a function makes before its first request: made once, and passed by reference.
+/// What a function makes once, before its first request.
 #[derive(Debug, Clone)]
 pub struct App {
-    /// The sessions.
+    /// The store of the sessions.
     pub sessions: SessionStore,
-    /// Whether session ids may have dashes.
+    /// Whether session ids may contain dashes.
     pub allow_dashes: bool,
-    /// The longest that a lock waits for a held session.
+    /// How long a lock waits for a locked session at most.
     pub max_wait: Duration,
-    /// How a sweep goes about it, unless its event says otherwise.
-    pub sweeping: Sweeping,
-    /// Where the events of requests go, if anybody wants them.
+    /// How a sweep works, unless its event says otherwise.
+    pub sweep_options: SweepOptions,
+    /// Writes the events of requests and sweeps. `None`: there are no events.
     pub metrics: Option<Arc<Metrics>>,
 }
 
 /// Why a function does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// A setting cannot be used.
+    /// A setting has an invalid value.
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// The table cannot hold sessions.
@@ -36,26 +36,27 @@ pub enum StartError {
 }
 
 impl App {
-    /// The app over these sessions, with the defaults of the settings, and nobody to tell events.
-    pub fn over(sessions: SessionStore) -> Self {
+    /// An app over these sessions, with the default settings and without metrics.
+    pub fn new(sessions: SessionStore) -> Self {
         Self {
             sessions,
             allow_dashes: false,
             max_wait: DEFAULT_MAX_WAIT,
-            sweeping: Sweeping::default(),
+            sweep_options: SweepOptions::default(),
             metrics: None,
         }
     }
 
-    /// The app of this environment. Looks at the table, and so opens the connection to DynamoDB
-    /// while Lambda gives a starting function a full core.
+    /// Reads the settings from the environment, and asks DynamoDB for the hash key of the table.
+    /// That call also opens the connection to DynamoDB, while Lambda gives a starting function a
+    /// full core.
     ///
-    /// A table that cannot be looked at is said in the log, and the requests decide: the call may
-    /// have been refused or lost, and what the settings say may be right.
+    /// If the call fails, the function logs the error and uses the hash key of the settings: the
+    /// call may have been refused or lost, and the settings may be right.
     ///
     /// # Errors
     ///
-    /// [`StartError`] for settings and tables that no request could work with.
+    /// [`StartError`] if a setting is invalid, or if the table cannot hold sessions.
     pub async fn start() -> Result<Self, StartError> {
         let mut config = Config::from_env()?;
         let client = client::from_env().await;
@@ -64,8 +65,12 @@ impl App {
             Err(error @ TableError::WrongShape { .. }) => return Err(error.into()),
             Err(error) => {
                 let hash_key = &config.settings.hash_key;
-                let error = chain(&error);
-                tracing::error!(error, hash_key, "going on with the hash key of the settings");
+                let error = error_chain(&error);
+                tracing::error!(
+                    error,
+                    hash_key,
+                    "cannot describe the table; using the hash key name from the settings"
+                );
             }
         }
         let metrics = Metrics::new(
@@ -77,13 +82,13 @@ impl App {
             sessions: SessionStore::new(client, config.settings),
             allow_dashes: config.allow_dashes,
             max_wait: config.max_wait,
-            sweeping: config.sweeping,
+            sweep_options: config.sweep_options,
             metrics: Some(Arc::new(metrics)),
         })
     }
 
-    /// The same app, with an account of its own of what it spends.
-    pub(crate) fn with_own_account(&self) -> Self {
-        Self { sessions: self.sessions.with_own_account(), ..self.clone() }
+    /// The same app with its own meter of calls and capacity units, which starts at zero.
+    pub(crate) fn metered(&self) -> Self {
+        Self { sessions: self.sessions.metered(), ..self.clone() }
     }
 }

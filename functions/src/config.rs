@@ -1,91 +1,76 @@
 //! The settings of a function, from its environment.
 //!
-//! | variable | meaning | default |
-//! |---|---|---|
-//! | `TABLE_NAME` | the table | `ASP.NET_SessionState` |
-//! | `HASH_KEY_NAME` | its hash key's name, should the table not tell | `SessionId` |
-//! | `TTL_ATTRIBUTE_NAME` | the attribute by which DynamoDB's TTL deletes; empty: none | none |
-//! | `TTL_EXPIRED_SESSIONS_SECONDS` | how long after its end TTL may delete a session | `0` |
-//! | `SESSION_TIMEOUT_MINUTES` | how long a session lives untouched that was not told otherwise, 1 to 525600 | `20` |
-//! | `ALLOW_DASHES` | `true`: session ids may have dashes, and then one could name a session of another application | `false` |
-//! | `METRICS_BY_APPLICATION` | `true`: requests are also counted by application | `false` |
-//! | `METRICS_NAMESPACE` | the namespace of the metrics | `SessionState` |
-//! | `MAX_WAIT_SECONDS` | the longest that a lock waits for a held session, 0 to 15 | `10` |
-//! | `SWEEP_SEGMENTS` | parts of the table that a sweep reads at once, 1 to 64 | `4` |
-//! | `SWEEP_READ_UNITS` | read capacity units that a sweep may spend in a second; empty: no limit | none |
-//! | `SWEEP_WRITE_UNITS` | write capacity units that a sweep may spend in a second; empty: no limit | none |
-//! | `SWEEP_LEAVE_TO_TTL_HOURS` | how late DynamoDB's TTL may be before a sweep deletes a session itself; `0`: a sweep leaves nothing to it | `48` |
-//! | `SWEEP_GHOSTS_AFTER_HOURS` | a sweep deletes ghosts that it first saw so long ago; empty: it counts them | none |
-//!
-//! The AWS SDK reads its own (`AWS_REGION`, `AWS_ENDPOINT_URL_DYNAMODB`, ...), and [`crate::log`]
-//! those of Lambda's logging.
+//! `docs/settings.md` lists every variable. A test compares that page with this code.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use session_store::{SessionTimeout, Settings, Sweeping, Ttl};
+use session_store::{SessionTimeout, Settings, SweepOptions, Ttl};
 
-/// What a function needs to know before it starts.
+/// The settings of a function.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// The table, and how its items are written.
     pub settings: Settings,
-    /// Whether session ids may have dashes.
+    /// Whether session ids may contain dashes.
     pub allow_dashes: bool,
     /// The namespace of the metrics.
     pub metrics_namespace: String,
-    /// Whether requests are also counted by application.
+    /// Whether the metrics also count requests by application.
     pub metrics_by_application: bool,
-    /// The longest that a lock waits for a held session.
+    /// How long a lock waits for a locked session at most.
     pub max_wait: Duration,
-    /// How a sweep goes about it.
-    pub sweeping: Sweeping,
+    /// How a sweep works.
+    pub sweep_options: SweepOptions,
 }
 
-/// What API Gateway waits for a function, less the deadline for writes, and some time to answer.
+/// In seconds. API Gateway waits 29 s for a function. This leaves 10 s for the calls to DynamoDB
+/// (`WRITE_DEADLINE`), and some time to answer.
 const LONGEST_MAX_WAIT: u64 = 15;
 
-/// The segments of a sweep where nothing else is set: as much as one function can take in.
+/// The default of `SWEEP_SEGMENTS`: about as many segments as one function can read at once.
 pub const DEFAULT_SEGMENTS: u32 = 4;
 
-/// The longest wait where nothing else is set.
+/// The default of `MAX_WAIT_SECONDS`.
 pub const DEFAULT_MAX_WAIT: Duration = Duration::from_secs(10);
 
-/// A variable whose value cannot be used. A setting that is mistyped never becomes the default.
+/// A variable has an invalid value. An invalid value never turns into the default.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{variable} is {value:?}: {reason}")]
 pub struct ConfigError {
-    /// Its name.
+    /// The name of the variable.
     pub variable: &'static str,
-    /// Its value.
+    /// The invalid value.
     pub value: String,
-    /// What it should be.
+    /// What a valid value must be.
     pub reason: &'static str,
 }
 
 impl Config {
-    /// The settings of this process.
+    /// Reads the settings from the environment of this process.
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] for the first variable whose value cannot be used.
+    /// [`ConfigError`] for the first variable with an invalid value.
     pub fn from_env() -> Result<Self, ConfigError> {
         Self::read(|variable| std::env::var(variable).ok())
     }
 
-    /// The settings as `get` has them. One that is empty counts as absent.
+    /// Reads the settings with `get`, which returns the value of a variable. An empty value counts
+    /// as absent.
     ///
     /// # Errors
     ///
     /// As [`Config::from_env`].
     pub fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let get = |variable: &str| get(variable).filter(|value| !value.is_empty());
-        let extra = parsed(&get, "TTL_EXPIRED_SESSIONS_SECONDS", "not a whole number of seconds")?;
+        let extra = "must be a whole number of seconds";
+        let extra = parsed(&get, "TTL_EXPIRED_SESSIONS_SECONDS", extra)?;
         let ttl = get("TTL_ATTRIBUTE_NAME").map(|attribute| Ttl {
             attribute,
             extra: Duration::from_secs(u64::from(extra.unwrap_or(0_u32))),
         });
-        let timeout = "not a whole number of minutes from 1 to 525600";
+        let timeout = "must be a whole number of minutes from 1 to 525600";
         let session_timeout: Option<SessionTimeout> =
             parsed(&get, "SESSION_TIMEOUT_MINUTES", timeout)?;
         let config = Self {
@@ -100,10 +85,10 @@ impl Config {
                 .unwrap_or_else(|| "SessionState".to_owned()),
             metrics_by_application: flag(&get, "METRICS_BY_APPLICATION")?,
             max_wait: max_wait(&get)?,
-            sweeping: sweeping(&get)?,
+            sweep_options: sweep_options(&get)?,
         };
         if let Some(taken) = config.settings.attribute_taken_by_ttl() {
-            let reason = "the session itself has an attribute of this name";
+            let reason = "must not be the hash key or another attribute of the item";
             let variable = "TTL_ATTRIBUTE_NAME";
             return Err(ConfigError { variable, value: taken.to_owned(), reason });
         }
@@ -112,7 +97,7 @@ impl Config {
 }
 
 fn max_wait(get: &impl Fn(&str) -> Option<String>) -> Result<Duration, ConfigError> {
-    let (variable, reason) = ("MAX_WAIT_SECONDS", "not a whole number of seconds from 0 to 15");
+    let (variable, reason) = ("MAX_WAIT_SECONDS", "must be a whole number of seconds from 0 to 15");
     match parsed(get, variable, reason)? {
         None => Ok(DEFAULT_MAX_WAIT),
         Some(seconds @ 0..=LONGEST_MAX_WAIT) => Ok(Duration::from_secs(seconds)),
@@ -120,29 +105,29 @@ fn max_wait(get: &impl Fn(&str) -> Option<String>) -> Result<Duration, ConfigErr
     }
 }
 
-fn sweeping(get: &impl Fn(&str) -> Option<String>) -> Result<Sweeping, ConfigError> {
-    let (variable, reason) = ("SWEEP_SEGMENTS", "not a whole number from 1 to 64");
+fn sweep_options(get: &impl Fn(&str) -> Option<String>) -> Result<SweepOptions, ConfigError> {
+    let (variable, reason) = ("SWEEP_SEGMENTS", "must be a whole number from 1 to 64");
     let segments = match parsed(get, variable, reason)? {
         None => DEFAULT_SEGMENTS,
-        Some(segments @ 1..=Sweeping::MAX_SEGMENTS) => segments,
+        Some(segments @ 1..=SweepOptions::MAX_SEGMENTS) => segments,
         Some(segments) => {
             return Err(ConfigError { variable, value: segments.to_string(), reason });
         }
     };
-    let units = "not a whole number of units a second, 1 or more";
+    let units = "must be a whole number of units per second, 1 or more";
     let per_second = |variable| Ok(parsed::<NonZeroU32>(get, variable, units)?.map(|u| u.get()));
     let hours = |hours: u32| Duration::from_secs(u64::from(hours) * 3600);
     let leave_to_ttl =
-        parsed(get, "SWEEP_LEAVE_TO_TTL_HOURS", "not a whole number of hours")?.map(hours);
-    let ghosts = "not a whole number of hours, 1 or more";
+        parsed(get, "SWEEP_LEAVE_TO_TTL_HOURS", "must be a whole number of hours")?.map(hours);
+    let ghosts = "must be a whole number of hours, 1 or more";
     let ghosts_after = parsed::<NonZeroU32>(get, "SWEEP_GHOSTS_AFTER_HOURS", ghosts)?;
-    Ok(Sweeping {
+    Ok(SweepOptions {
         segments,
         read_units: per_second("SWEEP_READ_UNITS")?.map(f64::from),
         write_units: per_second("SWEEP_WRITE_UNITS")?.map(f64::from),
-        leave_to_ttl: leave_to_ttl.unwrap_or(Sweeping::USUAL_TTL_DELAY),
+        leave_to_ttl: leave_to_ttl.unwrap_or(SweepOptions::USUAL_TTL_DELAY),
         ghosts_after: ghosts_after.map(|after| hours(after.get())),
-        ..Sweeping::default()
+        ..SweepOptions::default()
     })
 }
 
@@ -150,7 +135,7 @@ fn flag(
     get: &impl Fn(&str) -> Option<String>,
     variable: &'static str,
 ) -> Result<bool, ConfigError> {
-    Ok(parsed(get, variable, "neither true nor false")?.unwrap_or(false))
+    Ok(parsed(get, variable, "must be true or false")?.unwrap_or(false))
 }
 
 fn parsed<T: std::str::FromStr>(
@@ -214,7 +199,7 @@ mod tests {
         assert!(config.allow_dashes && config.metrics_by_application);
         assert_eq!(config.max_wait.as_secs(), 15);
         assert_eq!(config.metrics_namespace, "N");
-        let sweeping = Sweeping {
+        let sweep_options = SweepOptions {
             segments: 8,
             read_units: Some(100.0),
             write_units: Some(50.0),
@@ -223,11 +208,11 @@ mod tests {
             dry_run: false,
             time_limit: None,
         };
-        assert_eq!(config.sweeping, sweeping);
+        assert_eq!(config.sweep_options, sweep_options);
     }
 
     #[test]
-    fn a_value_that_cannot_be_used_is_refused_by_the_name_of_its_variable() {
+    fn an_invalid_value_is_refused_and_the_error_names_the_variable() {
         for (variable, value) in [
             ("SESSION_TIMEOUT_MINUTES", "0"),
             ("SESSION_TIMEOUT_MINUTES", "525601"),

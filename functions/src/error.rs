@@ -1,17 +1,17 @@
-//! Why a request is not answered with what it asked for.
+//! The error of a request.
 
-/// What the store says, and requests that cannot be read.
+/// Why a request was refused or failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The request cannot be read.
+    /// The service cannot read the request.
     #[error("{name} {reason}")]
     Invalid {
-        /// The header, or the part of the request, that is wrong.
+        /// The header or other part of the request that is wrong.
         name: &'static str,
-        /// What is wrong with it. Repeats nothing of it: it may be a session id.
+        /// What is wrong with that part. Never contains its value, which may be a session id.
         reason: String,
     },
-    /// The store refused, or failed.
+    /// The store refused the request, or failed.
     #[error(transparent)]
     Store(#[from] session_store::Error),
 }

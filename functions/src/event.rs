@@ -1,4 +1,4 @@
-//! Between the contract and Lambda: an API Gateway event in, a response to API Gateway out.
+//! Converts an event of API Gateway into a request, and the answer into a response for API Gateway.
 
 use std::convert::Infallible;
 use std::time::Instant;
@@ -15,21 +15,62 @@ use session_store::Timestamp;
 use crate::metrics::RequestEvent;
 use crate::{App, Error, Operation, http};
 
-/// An API Gateway event (payload format 2.0) in; what API Gateway makes the response of, out.
+/// Why a function does not answer an event: the event is not for this function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RouteError {
+    /// The event is for an operation that this function does not serve.
+    #[error("this function serves the operation {own}, but the event is for the operation {other}")]
+    OtherOperation {
+        /// The function's operation.
+        own: &'static str,
+        /// The event's operation.
+        other: &'static str,
+    },
+    /// No operation of the service has the route of the event.
+    #[error("the service has no operation for the route of this event")]
+    Unknown,
+}
+
+/// The operation of an event: of its route key, or otherwise of its method and path.
+pub fn operation(event: &ApiGatewayV2httpRequest) -> Option<Operation> {
+    let by_route = event.route_key.as_deref().and_then(Operation::of_route);
+    by_route.or_else(|| {
+        let path = event.raw_path.as_deref()?;
+        Operation::of_path(&event.request_context.http.method, path).map(|(operation, _)| operation)
+    })
+}
+
+/// Answers an event of API Gateway (payload format 2.0). API Gateway makes the HTTP response from
+/// the returned value.
 ///
 /// # Errors
 ///
-/// None: every event has an answer.
+/// [`RouteError`] if the event is for another operation: the role and the alarms of this function
+/// are for its own operation only.
 pub async fn respond(
+    app: &App,
+    own: Operation,
+    event: LambdaEvent<ApiGatewayV2httpRequest>,
+) -> Result<impl Serialize + use<>, RouteError> {
+    if let Some(other) = operation(&event.payload).filter(|other| *other != own) {
+        let error = RouteError::OtherOperation { own: own.name(), other: other.name() };
+        tracing::error!(operation = own.name(), %error, "event was refused");
+        return Err(error);
+    }
+    let Ok(response) = adapt(app, own, event).await;
+    Ok(response)
+}
+
+async fn adapt(
     app: &App,
     operation: Operation,
     event: LambdaEvent<ApiGatewayV2httpRequest>,
 ) -> Result<impl Serialize + use<>, Infallible> {
     let LambdaEvent { mut payload, context } = event;
     let mut body = Some(take_body(&mut payload));
-    forget_address(&mut payload);
+    remove_uri_parts(&mut payload);
     let handler = service_fn(|request: Request| {
-        // Called once: an adapter is made for each event.
+        // This runs once: each event has its own adapter.
         let body = body.take().unwrap_or(Ok(Body::Empty));
         async move {
             let (parts, _) = request.into_parts();
@@ -37,8 +78,8 @@ pub async fn respond(
                 Ok(body) => answer(app, operation, &Request::from_parts(parts, body)).await,
                 Err(error) => {
                     let request = Request::from_parts(parts, Body::Empty);
-                    let when = http::moment(&request, Timestamp::now());
-                    http::refused(&error, &request, app.max_wait, when)
+                    let time = http::request_time(&request, Timestamp::now());
+                    http::problem_response(&error, &request, app.max_wait, time)
                 }
             };
             Ok::<_, Infallible>(response)
@@ -48,67 +89,70 @@ pub async fn respond(
     Adapter::from(handler).call(event).await
 }
 
-/// The answer to a request: what its handler says, or the problem. Failures are logged, here and
-/// nowhere else; refusals are answers.
+/// Answers a request with the response of its handler, or with a problem. Logs failures; no other
+/// code logs them. Does not log refusals, which are normal answers.
 pub async fn answer(app: &App, operation: Operation, request: &Request) -> Response<Body> {
     let started = Instant::now();
-    let when = http::moment(request, Timestamp::now());
-    let app = app.with_own_account();
-    let result = operation.handle(&app, request, when).await;
+    let time = http::request_time(request, Timestamp::now());
+    let app = app.metered();
+    let result = operation.handle(&app, request, time).await;
     let (response, error) = match result {
         Ok(response) => (response, None),
         Err(error) => {
-            let response = http::refused(&error, request, app.max_wait, when);
+            let response = http::problem_response(&error, request, app.max_wait, time);
             (response, Some(error))
         }
     };
     if let Some(error) = error.as_ref().filter(|_| response.status().is_server_error()) {
         let hash = http::session_hash(request, app.allow_dashes);
-        let (operation, error) = (operation.name(), session_store::chain(error));
+        let (operation, error) = (operation.name(), session_store::error_chain(error));
         tracing::error!(operation, session.hash = hash, error, "request failed");
     }
     if let Some(metrics) = &app.metrics {
-        let spent = app.sessions.spent();
+        let usage = app.sessions.usage();
         metrics.write(&RequestEvent {
             operation: operation.name(),
             session: http::session_hash(request, app.allow_dashes),
-            // What was waited for a holder is no latency of ours; it has a metric of its own.
-            latency: started.elapsed().saturating_sub(spent.waited),
-            dynamo_db_calls: spent.calls,
-            read_units: spent.read_units,
-            write_units: spent.write_units,
-            refused_writes: some(spent.refused_writes),
-            waits: some(u32::from(!spent.waited.is_zero())),
-            wait: Some(spent.waited).filter(|waited| !waited.is_zero()),
-            looks: some(spent.looks),
-            takeovers: some(spent.takeovers),
+            // The wait for a holder is not the service's latency. It has its own metric.
+            latency: started.elapsed().saturating_sub(usage.waited),
+            dynamo_db_calls: usage.calls,
+            read_units: usage.read_units,
+            write_units: usage.write_units,
+            refused_writes: nonzero(usage.refused_writes),
+            waits: nonzero(u32::from(!usage.waited.is_zero())),
+            wait: Some(usage.waited).filter(|waited| !waited.is_zero()),
+            looks: nonzero(usage.looks),
+            takeovers: nonzero(usage.takeovers),
             cold_starts: metrics.cold_start(),
-            ..http::described(request, &response, error.as_ref())
+            ..http::request_event(request, &response, error.as_ref())
         });
     }
     response
 }
 
-/// A count, if there is anything to count.
-fn some(count: u32) -> Option<u32> {
+/// `None` for a count of zero: the event then leaves the metric out.
+fn nonzero(count: u32) -> Option<u32> {
     (count > 0).then_some(count)
 }
 
-/// The adapter would panic at a body that is not the base64 it claims to be.
+/// Takes and decodes the body, because the adapter panics if a base64 body is not valid.
 fn take_body(event: &mut ApiGatewayV2httpRequest) -> Result<Body, Error> {
     match event.body.take() {
         None => Ok(Body::Empty),
         Some(body) if event.is_base64_encoded => match BASE64.decode(body) {
             Ok(bytes) => Ok(Body::Binary(bytes)),
-            Err(_) => Err(Error::invalid("body", "is not base64, as the event says it is")),
+            Err(_) => {
+                let reason = "is not valid base64, but the event says isBase64Encoded";
+                Err(Error::invalid("body", reason))
+            }
         },
         Some(body) => Ok(Body::Text(body)),
     }
 }
 
-/// The adapter makes a URI of path, query and host, and panics where that is none: API Gateway
-/// decodes the path, so that it may have spaces. Nothing here reads the URI.
-fn forget_address(event: &mut ApiGatewayV2httpRequest) {
+/// Removes the parts of the event from which the adapter makes a URI. API Gateway decodes the path,
+/// so the path may contain spaces, and then the adapter panics. This service does not read the URI.
+fn remove_uri_parts(event: &mut ApiGatewayV2httpRequest) {
     event.raw_path = None;
     event.raw_query_string = None;
     event.headers.remove(HOST);

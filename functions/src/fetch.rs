@@ -1,18 +1,18 @@
-//! `GET /apps/{application}/session`: read a session without taking it.
+//! `GET /apps/{application}/session`: read a session without locking it.
 
 use lambda_http::{Body, Request, Response};
-use session_store::Moment;
+use session_store::RequestTime;
 
 use crate::{App, Error, http};
 
-/// Fetches the session, whoever holds it.
+/// Fetches the session, also while another request holds its lock.
 pub(crate) async fn fetch(
     app: &App,
     request: &Request,
-    when: Moment,
+    time: RequestTime,
 ) -> Result<Response<Body>, Error> {
     let id = http::session_id(request, app.allow_dashes)?;
     let key = http::request_key(request)?;
-    let session = app.sessions.fetch(&id, key, when).await?;
-    Ok(http::fetched(session, when.now))
+    let session = app.sessions.fetch(&id, key, time).await?;
+    Ok(http::fetched(session, time.now))
 }

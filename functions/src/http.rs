@@ -1,17 +1,17 @@
-//! The HTTP contract: what is read from a request, what a response says.
+//! The HTTP contract: reads requests and makes responses.
 //!
-//! `openapi.yaml` describes it to callers; a test holds the two against each other.
+//! `openapi.yaml` describes the contract for callers. A test compares the two.
 
-mod described;
+pub mod header;
 mod problem;
 mod request;
+mod request_event;
 mod response;
 
-pub(crate) use described::described;
-pub use problem::{Kind, Problem};
-pub use request::header;
+pub use problem::{Problem, ProblemKind};
 pub(crate) use request::{
-    claim, items, lease_to_renew, lock_id, locking, moment, request_key, required_lock_id,
-    session_hash, session_id, session_timeout,
+    items, lease_to_renew, lock_id, lock_options, request_key, request_time, required_lock_id,
+    session_hash, session_id, session_timeout, store_mode,
 };
-pub(crate) use response::{created, done, fetched, locked, refused, stored};
+pub(crate) use request_event::request_event;
+pub(crate) use response::{created, fetched, locked, no_content, problem_response, stored};

@@ -1,18 +1,22 @@
 //! The session service as Lambda functions: one for each operation, behind an API Gateway HTTP API,
-//! and one that a schedule starts.
+//! and one for the sweep, which a schedule starts. All functions run the same binary.
 //!
 //! # Layout
 //!
-//! - [`Operation`] lists the seven operations that HTTP reaches, with method and path.
-//! - A file for each operation holds its handler: parse, call, map. [`sweep`] is the eighth.
-//! - [`http`] is the contract: what is read from a request, what a response says, and the one table
-//!   from errors to statuses.
-//! - [`event`] is between the contract and Lambda; [`answer`] is where every request goes through,
-//!   in Lambda, in `local` and in the tests.
-//! - [`metrics`] writes one wide event for each request; [`log`] the lines of the log.
-//! - [`Config`] is read from the environment once; [`App`] is what a function keeps while it lives.
+//! - [`serve`] starts a function: it reads which operation the function serves, and serves it.
+//! - [`Operation`] lists the seven operations of the HTTP API, with method and path.
+//! - Each operation has a file with its handler. A handler parses the request, calls the store, and
+//!   makes the response. The eighth operation is [`sweep`].
+//! - [`http`] is the contract: it reads requests, makes responses, and has the table from errors to
+//!   statuses.
+//! - [`event`] converts between Lambda's events and the contract. Every request goes through
+//!   [`answer`]: in Lambda, in `local` and in the tests.
+//! - [`metrics`] writes one event for each request. [`log`] writes the lines of the log.
+//! - [`Config`] is read from the environment once. [`App`] is what a function makes at its start
+//!   and uses for every request.
 
 mod app;
+mod assignment;
 mod config;
 mod create;
 mod error;
@@ -31,9 +35,10 @@ mod sweep;
 mod touch;
 
 pub use app::{App, StartError};
+pub use assignment::HANDLER;
 pub use config::{Config, ConfigError, DEFAULT_MAX_WAIT, DEFAULT_SEGMENTS};
 pub use error::Error;
 pub use event::answer;
 pub use operation::Operation;
-pub use serve::{serve, serve_sweep};
-pub use sweep::{SweepError, SweepReport, sweep};
+pub use serve::serve;
+pub use sweep::{SweepError, SweepRunReport, sweep};

@@ -1,18 +1,18 @@
-//! `POST /apps/{application}/session/lock`: take a session for exclusive use.
+//! `POST /apps/{application}/session/lock`: lock a session for exclusive use.
 
 use lambda_http::{Body, Request, Response};
-use session_store::Moment;
+use session_store::RequestTime;
 
 use crate::{App, Error, http};
 
-/// Locks the session; answers with its items, or 423 with the lock that stands.
+/// Locks the session and answers with its items, or with `423` and the lock of the holder.
 pub(crate) async fn lock(
     app: &App,
     request: &Request,
-    when: Moment,
+    time: RequestTime,
 ) -> Result<Response<Body>, Error> {
     let id = http::session_id(request, app.allow_dashes)?;
-    let locking = http::locking(request, app.max_wait, when.now)?;
-    let session = app.sessions.lock(&id, locking, when).await?;
-    Ok(http::locked(session, request, app.max_wait, when.now))
+    let lock_options = http::lock_options(request, app.max_wait, time.now)?;
+    let session = app.sessions.lock(&id, lock_options, time).await?;
+    Ok(http::locked(session, request, app.max_wait, time.now))
 }

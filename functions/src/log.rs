@@ -1,12 +1,8 @@
-//! The log: lines of this service, as text or JSON, and of the libraries only errors.
+//! The log: all lines of this service, and only the errors of libraries.
 //!
-//! | variable | meaning | default |
-//! |---|---|---|
-//! | `AWS_LAMBDA_LOG_LEVEL` | `trace`, `debug`, `info`, `warn` or `error` | `info` |
-//! | `AWS_LAMBDA_LOG_FORMAT` | `JSON` or `Text` | `Text` |
-//!
-//! Lambda sets both from a function's logging configuration. The level is for our own lines: at
-//! lower levels the SDK writes whole requests out, session ids and session bytes included.
+//! The level applies to the lines of this service only. At levels below `error`, the AWS SDK and
+//! the Lambda runtime write whole requests, with session ids and session items.
+//! `docs/settings.md` describes the variables of the level and the format.
 
 use std::io;
 
@@ -17,11 +13,11 @@ use tracing_subscriber::{Layer, Registry};
 
 use crate::ConfigError;
 
-/// Writes the log of this process to where `writer` leads.
+/// Starts the log of this process. Its lines go to `writer`.
 ///
 /// # Errors
 ///
-/// [`ConfigError`] for a level or a format that there is not.
+/// [`ConfigError`] if the level or the format is invalid.
 pub fn start<W>(writer: W) -> Result<(), ConfigError>
 where
     W: for<'a> MakeWriter<'a, Writer: io::Write> + Send + Sync + 'static,
@@ -34,15 +30,17 @@ where
         Ok(value) if !value.is_empty() => is_json(value)?,
         _ => false,
     };
-    // Only a second start in the same process fails, and the first one's log goes on.
+    // Fails only if this process has started its log before. That log then stays in use.
     let _ = tracing::subscriber::set_global_default(subscriber(level, json, writer));
     Ok(())
 }
 
-const LEVEL: &str = "AWS_LAMBDA_LOG_LEVEL";
-const FORMAT: &str = "AWS_LAMBDA_LOG_FORMAT";
+/// The variable that sets the level.
+pub const LEVEL: &str = "AWS_LAMBDA_LOG_LEVEL";
+/// The variable that sets the format.
+pub const FORMAT: &str = "AWS_LAMBDA_LOG_FORMAT";
 
-/// The log at a level of its own, for [`start`] and for tests.
+/// The log with this level and format, for [`start`] and for tests.
 pub fn subscriber<W>(
     level: LevelFilter,
     json: bool,
@@ -54,7 +52,7 @@ where
     let targets = Targets::new()
         .with_default(LevelFilter::ERROR)
         .with_targets([("functions", level), ("session_store", level), ("local", level)])
-        // Its span at this level carries the request id and the trace id.
+        // The runtime's span of this level has the request id and the trace id.
         .with_target("lambda_runtime::layers::trace", LevelFilter::INFO);
     let lines = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(false);
     let lines = if json {
@@ -66,8 +64,8 @@ where
 }
 
 fn level(value: String) -> Result<LevelFilter, ConfigError> {
-    let reason = "not trace, debug, info, warn or error";
-    // Lambda has a sixth, FATAL, which is less than our errors.
+    let reason = "must be trace, debug, info, warn or error";
+    // Lambda also offers FATAL. This service has no level above error.
     let name = if value.eq_ignore_ascii_case("fatal") { "error" } else { &value };
     match name.parse() {
         Ok(level) if !name.bytes().all(|byte| byte.is_ascii_digit()) => Ok(level),
@@ -79,7 +77,7 @@ fn is_json(value: String) -> Result<bool, ConfigError> {
     match value.to_ascii_lowercase().as_str() {
         "json" => Ok(true),
         "text" => Ok(false),
-        _ => Err(ConfigError { variable: FORMAT, value, reason: "neither JSON nor Text" }),
+        _ => Err(ConfigError { variable: FORMAT, value, reason: "must be JSON or Text" }),
     }
 }
 
@@ -88,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_level_or_a_format_that_there_is_not_is_refused_by_name() {
+    fn an_invalid_level_or_format_is_refused_and_the_error_names_the_variable() {
         assert_eq!(level("DEBUG".to_owned()).unwrap(), LevelFilter::DEBUG);
         assert_eq!(level("FATAL".to_owned()).unwrap(), LevelFilter::ERROR);
         for bad in ["verbose", "3", "functions=debug"] {

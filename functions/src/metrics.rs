@@ -1,9 +1,9 @@
-//! One wide event for each request and each sweep: a line of JSON that CloudWatch makes metrics of
-//! (the embedded metric format), and that Logs Insights can be asked for everything else.
+//! One event for each request and each sweep. An event is a line of JSON in CloudWatch's embedded
+//! metric format: CloudWatch makes metrics of it, and Logs Insights can query all its fields.
 //!
-//! Metrics stand under `Operation`; `Requests` also under `Outcome`, under both, and where it is
-//! configured under `Application`. Nothing else is a dimension, because each value of one is a
-//! metric of its own, at a price.
+//! Every metric has the dimension `Operation`. `Requests` also has the dimension `Outcome`, the two
+//! together, and, if the setting is on, `Application`. There are no other dimensions, because
+//! CloudWatch charges for each value of a dimension as for a separate metric.
 
 use std::io;
 use std::sync::Mutex;
@@ -15,9 +15,9 @@ use metrique_writer::format::Format;
 use metrique_writer::unit::Unit;
 use metrique_writer_format_emf::{Emf, MetricDefinition, MetricDirective};
 
-use crate::SweepReport;
+use crate::SweepRunReport;
 
-/// What a request was, and what became of it.
+/// What a request asked for, and how it ended.
 #[derive(Debug, Entry)]
 #[entry(rename_all = "PascalCase")]
 pub(crate) struct RequestEvent {
@@ -27,7 +27,7 @@ pub(crate) struct RequestEvent {
     /// `ok`, or the name of the problem.
     pub(crate) outcome: &'static str,
     pub(crate) application: String,
-    /// The short hash.
+    /// The short hash of the session id.
     pub(crate) session: String,
     pub(crate) request_id: String,
     pub(crate) trace_id: Option<String>,
@@ -39,20 +39,20 @@ pub(crate) struct RequestEvent {
     pub(crate) dynamo_db_calls: u32,
     pub(crate) read_units: f64,
     pub(crate) write_units: f64,
-    /// Writes whose condition did not hold. This and the four below are left out where there is
-    /// nothing to say: a metric that is never sent costs nothing.
+    /// Writes that DynamoDB refused because their condition was false. The event leaves out this
+    /// field and the next four if they are zero: a metric that is never sent costs nothing.
     pub(crate) refused_writes: Option<u32>,
-    /// 1 for a lock that waited.
+    /// 1 if the lock waited.
     pub(crate) waits: Option<u32>,
-    /// How long it waited.
+    /// How long the lock waited.
     pub(crate) wait: Option<Duration>,
-    /// Reads that it looked with whether the session is free.
+    /// Reads with which a waiter polled the session.
     pub(crate) looks: Option<u32>,
-    /// Locks taken over because their lease was over.
+    /// Locks that were taken over because their lease had expired.
     pub(crate) takeovers: Option<u32>,
-    /// Of the session that went in or out.
+    /// The size of the session items in the request, or otherwise in the answer.
     pub(crate) session_bytes: Option<u64>,
-    /// Seconds that the lock had stood which was in the way, or which a fetch read past.
+    /// The age in seconds of the lock that refused the request, or that a fetch found.
     pub(crate) lock_age: Option<f64>,
     pub(crate) cold_starts: u32,
 }
@@ -68,17 +68,17 @@ pub(crate) struct SweepEvent {
     pub(crate) request_id: String,
     pub(crate) requests: u32,
     pub(crate) failures: u32,
-    /// 1 for a run that came to the end of the table, and so ended a pass.
+    /// 1 if the run reached the end of the table and so ended a pass.
     pub(crate) completed: u32,
-    /// How long ago the pass began.
+    /// The hours since the pass began.
     pub(crate) pass_hours: Option<f64>,
     pub(crate) latency: Duration,
     #[entry(flatten)]
-    pub(crate) report: SweepReport,
+    pub(crate) report: SweepRunReport,
     pub(crate) cold_starts: u32,
 }
 
-/// Where the events go.
+/// Writes the events.
 pub struct Metrics {
     out: Mutex<(Emf, Box<dyn io::Write + Send>)>,
     started: AtomicBool,
@@ -91,7 +91,7 @@ impl std::fmt::Debug for Metrics {
 }
 
 impl Metrics {
-    /// Events to `out`, a line each, for metrics in `namespace`.
+    /// Writes each event as one line to `out`, for metrics in `namespace`.
     pub fn new(
         namespace: &str,
         by_application: bool,
@@ -110,12 +110,12 @@ impl Metrics {
         Self { out: Mutex::new((emf, Box::new(out))), started: AtomicBool::new(false) }
     }
 
-    /// 1 the first time, and 0 from then on.
+    /// 1 at the first call, then 0.
     pub(crate) fn cold_start(&self) -> u32 {
         u32::from(!self.started.swap(true, Ordering::Relaxed))
     }
 
-    /// Writes an event. That one is lost is a line in the log, and no reason to fail a request.
+    /// Writes an event. Only logs an error: a lost event must not fail the request.
     pub(crate) fn write(&self, event: &impl Entry) {
         let Ok(mut out) = self.out.lock() else { return };
         let (emf, out) = &mut *out;
@@ -127,7 +127,7 @@ impl Metrics {
             Err(error) => Err(error.to_string()),
         };
         if let Err(error) = written {
-            tracing::error!(error, "event was not written");
+            tracing::error!(error, "metrics event was not written");
         }
     }
 }

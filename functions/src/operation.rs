@@ -1,36 +1,40 @@
-//! The operations that HTTP reaches.
+//! The operations of the HTTP API.
 
 use lambda_http::http::Method;
 use lambda_http::{Body, Request, Response};
-use session_store::Moment;
+use session_store::RequestTime;
 
 use crate::{App, Error, create, fetch, lock, release, remove, store, touch};
 
-/// An operation that HTTP reaches. Its name is that of its binary, file, handler and event.
+/// An operation of the HTTP API. Its file, its handler, Lambda's handler setting and its example in
+/// `events/` have the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
-    /// Make an empty session.
+    /// Create an empty session.
     Create,
-    /// Read without taking.
+    /// Read a session without locking it.
     Fetch,
-    /// Take for exclusive use.
+    /// Lock a session for exclusive use.
     Lock,
-    /// Write back, and release.
+    /// Write a session back and release its lock.
     Store,
-    /// Give back without writing.
+    /// Release a lock without writing the session.
     Release,
     /// Reset the session timeout.
     Touch,
-    /// End.
+    /// Delete a session.
     Remove,
 }
+
+/// The path parameter, as API Gateway writes it.
+const APPLICATION: &str = "{application}";
 
 const SESSION: &str = "/apps/{application}/session";
 const LOCK: &str = "/apps/{application}/session/lock";
 const TOUCH: &str = "/apps/{application}/session/touch";
 
 impl Operation {
-    /// All of them.
+    /// All operations.
     pub const ALL: [Self; 7] = [
         Self::Create,
         Self::Fetch,
@@ -41,7 +45,7 @@ impl Operation {
         Self::Remove,
     ];
 
-    /// Its name, in lower case.
+    /// The name, in lower case.
     pub fn name(self) -> &'static str {
         match self {
             Self::Create => "create",
@@ -54,7 +58,7 @@ impl Operation {
         }
     }
 
-    /// Its HTTP method.
+    /// The HTTP method.
     pub fn method(self) -> Method {
         match self {
             Self::Fetch => Method::GET,
@@ -64,7 +68,7 @@ impl Operation {
         }
     }
 
-    /// Its path, with `{application}` as API Gateway writes a parameter.
+    /// The path, with the parameter `{application}` as API Gateway writes it.
     pub fn path(self) -> &'static str {
         match self {
             Self::Create | Self::Fetch | Self::Store | Self::Remove => SESSION,
@@ -73,21 +77,41 @@ impl Operation {
         }
     }
 
-    /// Runs its handler.
+    /// The operation of a route key such as `POST /apps/{application}/session`.
+    pub(crate) fn of_route(route: &str) -> Option<Self> {
+        let (method, path) = route.split_once(' ')?;
+        Self::ALL
+            .into_iter()
+            .find(|operation| operation.method().as_str() == method && operation.path() == path)
+    }
+
+    /// The operation of a method and a path, and the application as the path has it.
+    pub fn of_path<'a>(method: &Method, path: &'a str) -> Option<(Self, &'a str)> {
+        Self::ALL.into_iter().find_map(|operation| {
+            let (before, after) = operation.path().split_once(APPLICATION)?;
+            let application = path.strip_prefix(before)?.strip_suffix(after)?;
+            let found = operation.method() == *method
+                && !application.is_empty()
+                && !application.contains('/');
+            found.then_some((operation, application))
+        })
+    }
+
+    /// Runs the handler.
     pub(crate) async fn handle(
         self,
         app: &App,
         request: &Request,
-        when: Moment,
+        time: RequestTime,
     ) -> Result<Response<Body>, Error> {
         match self {
-            Self::Create => create::create(app, request, when).await,
-            Self::Fetch => fetch::fetch(app, request, when).await,
-            Self::Lock => lock::lock(app, request, when).await,
-            Self::Store => store::store(app, request, when).await,
-            Self::Release => release::release(app, request, when).await,
-            Self::Touch => touch::touch(app, request, when).await,
-            Self::Remove => remove::remove(app, request, when).await,
+            Self::Create => create::create(app, request, time).await,
+            Self::Fetch => fetch::fetch(app, request, time).await,
+            Self::Lock => lock::lock(app, request, time).await,
+            Self::Store => store::store(app, request, time).await,
+            Self::Release => release::release(app, request, time).await,
+            Self::Touch => touch::touch(app, request, time).await,
+            Self::Remove => remove::remove(app, request, time).await,
         }
     }
 }

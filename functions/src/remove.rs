@@ -1,7 +1,7 @@
-//! `DELETE /apps/{application}/session`: end a session.
+//! `DELETE /apps/{application}/session`: delete a session.
 
 use lambda_http::{Body, Request, Response};
-use session_store::Moment;
+use session_store::RequestTime;
 
 use crate::{App, Error, http};
 
@@ -9,10 +9,10 @@ use crate::{App, Error, http};
 pub(crate) async fn remove(
     app: &App,
     request: &Request,
-    when: Moment,
+    time: RequestTime,
 ) -> Result<Response<Body>, Error> {
     let id = http::session_id(request, app.allow_dashes)?;
     let lock = http::lock_id(request)?;
-    app.sessions.remove(&id, lock, when).await?;
-    Ok(http::done())
+    app.sessions.remove(&id, lock, time).await?;
+    Ok(http::no_content())
 }

@@ -1,4 +1,4 @@
-//! The schedule: delete the sessions that have expired.
+//! The sweep, which a schedule starts: deletes the sessions that have expired.
 
 mod report;
 
@@ -6,18 +6,18 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde::Deserialize;
 use serde_json::Value;
-use session_store::{SweepProgress, Sweeping, Timestamp};
+use session_store::{SweepOptions, SweepProgress, Timestamp};
 
-pub use report::SweepReport;
+pub use report::SweepRunReport;
 
 use crate::App;
 use crate::metrics::SweepEvent;
 
-/// What a function needs after its last page: to hear of the calls that are under way, and to keep
+/// The time that a run needs after its last page: to wait for its calls to DynamoDB, and to store
 /// its position.
 const TO_FINISH: Duration = Duration::from_secs(10);
 
-/// What an event may ask for; what it leaves out is as the settings say.
+/// The options in an event. If an option is absent, the setting applies.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct SweepRequest {
@@ -28,44 +28,46 @@ struct SweepRequest {
     time_limit_seconds: Option<u64>,
 }
 
-/// Why a sweep did not come to an end that it can report.
+/// Why a sweep did not start, or failed.
 #[derive(Debug, thiserror::Error)]
 pub enum SweepError {
-    /// The event cannot be read, and nothing was done.
-    #[error("the event is no sweep's")]
+    /// The event is not a sweep request. The sweep did nothing.
+    #[error("the event is not a valid sweep request")]
     Event(#[source] serde_json::Error),
-    /// The event asks for something that there is not, and nothing was done.
+    /// An option in the event has an invalid value. The sweep did nothing.
     #[error("{0}")]
     Option(&'static str),
-    /// DynamoDB failed. What was deleted until then stays deleted.
+    /// DynamoDB failed. What the sweep has deleted before stays deleted.
     #[error("the sweep failed")]
     Failed(#[source] session_store::Error),
 }
 
-/// Deletes every session that has expired by `now`, as the event asks for it, and reports what it did.
-/// `request_id` is Lambda's, and `left` the time after which it stops the function.
+/// Deletes every session that has expired by `now`, with the options in the event, and reports what
+/// it did. `request_id` is Lambda's id of the invocation. `left` is the time until Lambda stops the
+/// function.
 ///
 /// # Errors
 ///
-/// [`SweepError`]. It is logged here.
+/// [`SweepError`], which this function also logs.
 pub async fn sweep(
     app: &App,
     event: &Value,
     request_id: &str,
     left: Option<Duration>,
     now: Timestamp,
-) -> Result<SweepReport, SweepError> {
-    let sweeping = sweeping(&app.sweeping, event, left);
-    let sweeping = sweeping.inspect_err(|error| {
-        tracing::error!(error = session_store::chain(error), "sweep was refused");
+) -> Result<SweepRunReport, SweepError> {
+    let sweep_options = sweep_options(&app.sweep_options, event, left);
+    let sweep_options = sweep_options.inspect_err(|error| {
+        let error = session_store::error_chain(error);
+        tracing::error!(error, "sweep did not start: its event is invalid");
     })?;
     let started = Instant::now();
     let progress = SweepProgress::default();
-    let swept = app.sessions.sweep(&sweeping, &progress, now).await;
+    let swept = app.sessions.sweep(&sweep_options, &progress, now).await;
     let sweep = progress.so_far();
-    let report = SweepReport::of(&sweep, sweeping.dry_run, started.elapsed());
-    // What was only looked at is not to be added to what was done.
-    if let Some(metrics) = app.metrics.as_ref().filter(|_| !sweeping.dry_run) {
+    let report = SweepRunReport::new(sweep, sweep_options.dry_run, started.elapsed());
+    // A dry run deletes nothing: the metrics must not add its numbers to those of other runs.
+    if let Some(metrics) = app.metrics.as_ref().filter(|_| !sweep_options.dry_run) {
         metrics.write(&SweepEvent {
             timestamp: SystemTime::now(),
             operation: "sweep",
@@ -84,31 +86,34 @@ pub async fn sweep(
     match swept {
         Ok(_) => Ok(report),
         Err(error) => {
-            tracing::error!(error = session_store::chain(&error), "sweep failed");
+            tracing::error!(error = session_store::error_chain(&error), "sweep failed");
             Err(SweepError::Failed(error))
         }
     }
 }
 
-/// How to go about a sweep: the settings, and what the event asks for.
-fn sweeping(
-    settings: &Sweeping,
+/// The options of a sweep: those in the event, and otherwise the settings.
+fn sweep_options(
+    settings: &SweepOptions,
     event: &Value,
     left: Option<Duration>,
-) -> Result<Sweeping, SweepError> {
+) -> Result<SweepOptions, SweepError> {
     let request = options(event)?;
     let units = |asked: Option<f64>, set| match asked {
         None => Ok(set),
         Some(units) if units.is_finite() && units >= 1.0 => Ok(Some(units)),
-        Some(_) => Err(SweepError::Option("read_units and write_units are 1 or more a second")),
+        Some(_) => {
+            let reason = "read_units and write_units must be 1 or more per second";
+            Err(SweepError::Option(reason))
+        }
     };
     let segments = request.segments.unwrap_or(settings.segments);
-    if !(1..=Sweeping::MAX_SEGMENTS).contains(&segments) {
-        return Err(SweepError::Option("segments are 1 to 64"));
+    if !(1..=SweepOptions::MAX_SEGMENTS).contains(&segments) {
+        return Err(SweepError::Option("segments must be a number from 1 to 64"));
     }
     let asked = request.time_limit_seconds.map(Duration::from_secs);
     let left = left.map(|left| left.saturating_sub(TO_FINISH));
-    Ok(Sweeping {
+    Ok(SweepOptions {
         segments,
         read_units: units(request.read_units, settings.read_units)?,
         write_units: units(request.write_units, settings.write_units)?,
@@ -118,8 +123,8 @@ fn sweeping(
     })
 }
 
-/// What the event asks for: all of it, or the `detail` of an event of a schedule. EventBridge sends
-/// that as an object, EventBridge Scheduler as the text of one.
+/// The options in the event: the whole event, or the `detail` of an event that a schedule sent.
+/// EventBridge sends `detail` as an object. EventBridge Scheduler sends it as a string of JSON.
 /// Source: <https://github.com/aws/aws-lambda-dotnet/issues/1864>, which shows such an event.
 fn options(event: &Value) -> Result<SweepRequest, SweepError> {
     let detail = event.get("detail-type").map(|_| &event["detail"]);
@@ -135,7 +140,7 @@ fn options(event: &Value) -> Result<SweepRequest, SweepError> {
     match options {
         Value::Null => Ok(SweepRequest::default()),
         Value::Object(_) => SweepRequest::deserialize(options).map_err(SweepError::Event),
-        _ => Err(SweepError::Option("the options of a sweep are a JSON object")),
+        _ => Err(SweepError::Option("the options of a sweep must be a JSON object")),
     }
 }
 
@@ -144,12 +149,12 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn asked(event: Value) -> Result<Sweeping, SweepError> {
-        sweeping(&Sweeping::default(), &event, Some(Duration::from_secs(900)))
+    fn asked(event: Value) -> Result<SweepOptions, SweepError> {
+        sweep_options(&SweepOptions::default(), &event, Some(Duration::from_secs(900)))
     }
 
     #[test]
-    fn an_event_that_asks_for_nothing_is_as_the_settings_say() {
+    fn an_event_without_options_uses_the_settings() {
         let scheduled = |detail: Value| json!({ "detail-type": "Scheduled Event", "id": "1", "detail": detail });
         for event in [
             Value::Null,
@@ -158,24 +163,26 @@ mod tests {
             scheduled(json!("{}")),
             scheduled(json!(null)),
         ] {
-            let expected =
-                Sweeping { time_limit: Some(Duration::from_secs(890)), ..Sweeping::default() };
+            let expected = SweepOptions {
+                time_limit: Some(Duration::from_secs(890)),
+                ..SweepOptions::default()
+            };
 
             assert_eq!(asked(event).unwrap(), expected);
         }
     }
 
     #[test]
-    fn an_event_may_ask_for_less_time_and_for_budgets() {
+    fn an_event_can_set_every_option() {
         let options = json!({ "dry_run": true, "segments": 8, "read_units": 100,
             "write_units": 2.5, "time_limit_seconds": 60 });
-        let expected = Sweeping {
+        let expected = SweepOptions {
             segments: 8,
             read_units: Some(100.0),
             write_units: Some(2.5),
             dry_run: true,
             time_limit: Some(Duration::from_secs(60)),
-            ..Sweeping::default()
+            ..SweepOptions::default()
         };
 
         assert_eq!(asked(options.clone()).unwrap(), expected);
@@ -186,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_that_asks_for_what_there_is_not_is_refused() {
+    fn an_event_with_an_invalid_option_is_refused() {
         for options in [
             json!({ "dryrun": true }),
             json!({ "dry_run": "yes" }),

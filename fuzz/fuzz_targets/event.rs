@@ -1,5 +1,6 @@
-//! Any bytes as an event or a request, for every operation: an answer of the contract, or no event at all, which
-//! Lambda's runtime reports. Never a panic, and never a failure: the item beneath is a session.
+//! Any bytes as an event or a request, for every operation. The service gives an answer that the
+//! contract allows, or the bytes are not an event, which Lambda's runtime reports. The service
+//! never panics, and never answers with a failure, because the item in DynamoDB is a session.
 
 #![no_main]
 
@@ -24,13 +25,14 @@ fuzz_target!(|bytes: &[u8]| {
     for operation in Operation::ALL {
         for writes in [Writes::Done, Writes::Refused] {
             SERVICE.dynamodb.has(LOCKED, writes);
-            answered(operation, event.clone(), writes);
+            check_answer(operation, event.clone(), writes);
         }
     }
 });
 
-/// JSON is the event itself. Anything else is a request as HTTP writes it, whose headers are most of its
-/// bytes: in an event they are few, and seldom what is changed.
+/// Bytes that begin with `{` are the event itself, as JSON. Other bytes are a request in the form
+/// of HTTP. Headers are most of the bytes of such a request, so the fuzzer changes them more often
+/// than those of an event.
 fn event_of(bytes: &[u8]) -> Option<ApiGatewayV2httpRequest> {
     if bytes.starts_with(b"{") {
         return serde_json::from_slice(bytes).ok();
@@ -50,17 +52,19 @@ fn event_of(bytes: &[u8]) -> Option<ApiGatewayV2httpRequest> {
     serde_json::from_value(event).ok()
 }
 
-fn answered(operation: Operation, event: ApiGatewayV2httpRequest, writes: Writes) {
+fn check_answer(operation: Operation, event: ApiGatewayV2httpRequest, writes: Writes) {
     let name = operation.name();
     let event = LambdaEvent::new(event, Context::default());
-    let Ok(answer) = SERVICE.run(event::respond(&SERVICE.app, operation, event));
-    let answer = serde_json::to_value(answer).expect("Lambda has to write it, too");
+    // The function refuses an event for another operation before it reads the rest of the event.
+    let Ok(answer) = SERVICE.run(event::respond(&SERVICE.app, operation, event)) else { return };
+    let answer = serde_json::to_value(answer).expect("an answer serializes, as Lambda needs it");
     let status = answer["statusCode"].as_u64().unwrap_or_default();
     assert!(SERVICE.contract.allows(operation, status), "{name}: {answer}");
     if status >= 500 {
         let problem: Value =
             answer["body"].as_str().unwrap_or_default().parse().unwrap_or_default();
-        // A write that is refused although its condition holds makes no sense to the service, rightly.
+        // DynamoDB refuses a write although the item fulfils its condition. The service correctly
+        // reports that as a malformed item.
         let refused =
             writes == Writes::Refused && problem["type"] == "urn:session-state:malformed-item";
         assert!(refused || problem["type"] == "urn:session-state:too-late", "{name}: {answer}");

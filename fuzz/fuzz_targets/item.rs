@@ -1,5 +1,5 @@
-//! Any bytes as the item that DynamoDB has, read by every operation: an answer of the contract, and
-//! where the SDK can read them, never one that blames DynamoDB.
+//! Any bytes as the item in DynamoDB, read by every operation. The service gives an answer that the
+//! contract allows. If the SDK can parse the bytes, the answer is not `503`.
 
 #![no_main]
 
@@ -19,8 +19,8 @@ const LOCK: &str = "Lock-Id";
 const SEEN: &str = "Lock-Seen";
 const LEASE: &str = "Lock-Lease";
 
-/// Every operation, in every way that reads an item differently; which of the two headers has the
-/// item's own lock, and what others there are.
+/// Every operation, in every variant that reads an item in its own way: the operation, the header
+/// that has the item's own lock, and other headers.
 const REQUESTS: [(Operation, Option<&str>, &[(&str, &str)]); 14] = [
     (Operation::Create, None, &[]),
     (Operation::Fetch, None, &[]),
@@ -42,9 +42,9 @@ fuzz_target!(|bytes: &[u8]| {
     let item: Option<Value> = serde_json::from_slice(bytes).ok();
     let lock = own_lock(item.as_ref().unwrap_or(&Value::Null));
     SERVICE.dynamodb.has(bytes, Writes::Done);
-    // One JSON value: more would be more than an item in the answers.
+    // Bytes that are more than one JSON value would be more than an item in the answers.
     let readable = item.is_some() && SERVICE.can_read();
-    // What the SDK cannot read is the same to all operations.
+    // All operations handle bytes that the SDK cannot parse in the same way.
     let requests = if readable { &REQUESTS[..] } else { &REQUESTS[..2] };
     for (operation, header, others) in requests.iter().copied() {
         for writes in [Writes::Done, Writes::Refused] {
@@ -53,15 +53,19 @@ fuzz_target!(|bytes: &[u8]| {
             let headers: Vec<_> = own.iter().chain(others).collect();
             let status = ask(operation, &lock, &headers);
             let name = operation.name();
-            // This DynamoDB refuses without looking: a create, too, over an item that is absent.
+            // This DynamoDB refuses a write without evaluating its condition. So even a create can
+            // get `404`.
             let allowed = status == 404 || SERVICE.contract.allows(operation, status.into());
             assert!(allowed, "{name}: {status}");
-            assert!(!readable || status != 503, "{name} of an item that can be read: {status}");
+            assert!(
+                !readable || status != 503,
+                "{name}: {status}, although the SDK can parse the item"
+            );
         }
     }
 });
 
-/// The lock id by which the item is held, if it is one; else some other.
+/// The item's own lock id if it is valid, otherwise another lock id.
 fn own_lock(item: &Value) -> String {
     let own = item["LockId"]["S"].as_str().filter(|key| key.len() == 36);
     let key = own.unwrap_or("7d9f1f0e-2f57-4a53-9a0e-0d6a2b8c4e21").to_ascii_lowercase();
@@ -78,12 +82,12 @@ fn ask(operation: Operation, lock: &str, headers: &[&(&str, &str)]) -> u16 {
     let mut request = Request::new(Body::Binary(b"items".to_vec()))
         .with_path_parameters(HashMap::from([("application".to_owned(), "-".to_owned())]));
     *request.method_mut() = operation.method();
-    // The request that took the item's lock: its resend is answered from the item, too.
-    let (key, _) = lock.split_once('.').expect("it is a lock id");
+    // The key of the item's own lock, because a resend of that lock is also answered from the item.
+    let (key, _) = lock.split_once('.').expect("a lock id has a dot");
     let always = [("Session-Id", "s1"), ("Idempotency-Key", key)];
     for (name, value) in headers.iter().copied().chain(&always) {
-        let name = HeaderName::try_from(*name).expect("it is one of ours");
-        let value = value.parse().expect("numbers, lock ids and asterisks");
+        let name = HeaderName::try_from(*name).expect("the header names are valid");
+        let value = value.parse().expect("numbers, lock ids and asterisks are valid values");
         request.headers_mut().insert(name, value);
     }
     SERVICE.run(functions::answer(&SERVICE.app, operation, &request)).status().as_u16()

@@ -1,4 +1,4 @@
-//! What `openapi.yaml` lets an operation answer.
+//! The statuses that `openapi.yaml` allows for each operation.
 
 use std::collections::HashMap;
 
@@ -11,11 +11,11 @@ pub struct Contract(HashMap<&'static str, Vec<u64>>);
 impl Contract {
     pub(crate) fn read() -> Self {
         let document: Value = serde_saphyr::from_str(include_str!("../../openapi.yaml"))
-            .expect("openapi.yaml is YAML, a test says");
+            .expect("a test checks that openapi.yaml is valid YAML");
         let statuses = Operation::ALL.map(|operation| {
             let method = operation.method().as_str().to_ascii_lowercase();
             let responses = &document["paths"][operation.path()][&method]["responses"];
-            let responses = responses.as_object().expect("it describes every operation");
+            let responses = responses.as_object().expect("openapi.yaml describes every operation");
             let statuses = responses.keys().filter_map(|status| status.parse().ok());
             (operation.name(), statuses.collect())
         });

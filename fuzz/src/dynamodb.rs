@@ -1,4 +1,4 @@
-//! A DynamoDB that has the same item under every key.
+//! A DynamoDB that answers every key with the same item.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,22 +10,23 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 
-/// What becomes of the next write; those after it are done.
+/// The answer to the next write. Later writes succeed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Writes {
-    /// It is done, and answered with the item.
+    /// The write succeeds, and the answer has the item.
     #[default]
     Done,
-    /// Its condition does not hold, because of the item.
+    /// The condition of the write is false, and the answer has the item.
     Refused,
 }
 
-/// A DynamoDB that has the same item under every key, in the JSON in which it travels.
+/// A DynamoDB that answers every key with the same item. The item is bytes, in the JSON of
+/// DynamoDB's API.
 #[derive(Debug, Clone, Default)]
 pub struct DynamoDb(Arc<Mutex<(Vec<u8>, Writes)>>);
 
 impl DynamoDb {
-    /// Has this item from now on.
+    /// From now on, answers with this item.
     pub fn has(&self, item: &[u8], writes: Writes) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = (item.to_vec(), writes);
     }
@@ -35,8 +36,8 @@ impl DynamoDb {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (item, writes) = &mut *state;
         let (status, before) = match std::mem::take(writes) {
-            before if call.ends_with("GetItem") => {
-                *writes = before;
+            unused if call.ends_with("GetItem") => {
+                *writes = unused;
                 (200, br#"{"Item":"#.as_slice())
             }
             Writes::Done => (200, br#"{"Attributes":"#.as_slice()),

@@ -1,4 +1,5 @@
-//! The service over a DynamoDB in this process that answers what a fuzz target says: no network.
+//! The service over a DynamoDB in this process, without a network. A fuzz target chooses the
+//! answers of this DynamoDB.
 
 mod contract;
 mod dynamodb;
@@ -17,13 +18,13 @@ use session_store::{SessionStore, SessionTimeout, Settings, Ttl};
 pub use contract::Contract;
 pub use dynamodb::{DynamoDb, Writes};
 
-/// What a fuzz target works with, made once.
+/// The service of a fuzz target, created once.
 pub struct Service {
     /// The service.
     pub app: App,
-    /// What it believes to be DynamoDB.
+    /// The DynamoDB of the service.
     pub dynamodb: DynamoDb,
-    /// What it may answer.
+    /// The statuses that the service may answer.
     pub contract: Contract,
     client: Client,
     runtime: tokio::runtime::Runtime,
@@ -38,7 +39,7 @@ impl Default for Service {
             .credentials_provider(Credentials::new("fuzz", "fuzz", None, None, "fuzz"))
             .endpoint_url("http://dynamodb")
             .http_client(dynamodb.clone())
-            // An answer that cannot be read stays so, however often it is asked for.
+            // A retry would get the same answer.
             .retry_config(RetryConfig::disabled())
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .build();
@@ -50,21 +51,21 @@ impl Default for Service {
         };
         let client = Client::from_conf(config);
         let sessions = SessionStore::new(client.clone(), settings);
-        // Waiting finds nothing.
-        let app = App { allow_dashes: true, max_wait: Duration::ZERO, ..App::over(sessions) };
+        // Waiting is useless, because the item does not change.
+        let app = App { allow_dashes: true, max_wait: Duration::ZERO, ..App::new(sessions) };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
-        let runtime = runtime.expect("a runtime on this thread needs nothing");
+        let runtime = runtime.expect("a current-thread runtime can be built");
         Self { app, dynamodb, contract: Contract::read(), client, runtime }
     }
 }
 
 impl Service {
-    /// Runs what the service does.
+    /// Runs a future of the service to its end.
     pub fn run<T>(&self, answer: impl Future<Output = T>) -> T {
         self.runtime.block_on(answer)
     }
 
-    /// Whether the SDK takes what DynamoDB has for an item.
+    /// Whether the SDK can parse the bytes that DynamoDB answers as an item.
     pub fn can_read(&self) -> bool {
         let key = AttributeValue::S("s1".to_owned());
         let request = self.client.get_item().table_name("T").key("SessionId", key);

@@ -6,38 +6,39 @@ use dynoxide::Database;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-/// A DynamoDB in this process, which listens on loopback.
+/// A DynamoDB in this process, which listens on a loopback port.
 pub struct Embedded {
-    /// Where it is: `http://127.0.0.1:port`.
+    /// Its URL: `http://127.0.0.1:port`.
     pub url: String,
     database: Database,
     server: JoinHandle<()>,
 }
 
 impl Embedded {
-    /// Serves the tables of `file`, or of memory, on a listener.
+    /// Serves the tables of `file` on `listener`. Without a file, the tables are in memory only.
     ///
     /// # Errors
     ///
-    /// What keeps the file from being opened, or the listener from being asked where it is.
+    /// If the file cannot be opened, or if the address of the listener is unknown.
     pub fn start(
         listener: TcpListener,
         file: Option<&Path>,
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let database = match file {
             None => Database::memory()?,
-            Some(file) => Database::new(file.to_str().ok_or("its name is not UTF-8")?)?,
+            Some(file) => Database::new(file.to_str().ok_or("the file name is not valid UTF-8")?)?,
         };
         let url = format!("http://{}", listener.local_addr()?);
         let server = tokio::spawn(dynoxide::server::serve_on(listener, database.clone()));
         Ok(Self { url, database, server })
     }
 
-    /// Deletes what TTL says, which this DynamoDB does not do by itself. Says how many items.
+    /// Deletes the items whose TTL has passed, and returns their number. This DynamoDB does not do
+    /// that by itself.
     ///
     /// # Errors
     ///
-    /// What keeps it from it.
+    /// If the deletion fails.
     pub fn delete_by_ttl(&self) -> Result<usize, Box<dyn std::error::Error + Send + Sync>> {
         Ok(self.database.sweep_ttl()?)
     }

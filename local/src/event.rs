@@ -1,7 +1,8 @@
-//! What API Gateway makes of an HTTP request, and of a function's response.
+//! Converts an HTTP request into an event, and a function's response into an HTTP response, as API
+//! Gateway does.
 //!
 //! Source: "Create AWS Lambda proxy integrations for HTTP APIs", payload format 2.0, in the API
-//! Gateway developer guide; that an HTTP API hands paths over decoded is from captured events.
+//! Gateway developer guide. Captured events show that an HTTP API decodes the path.
 
 use axum::body::Body;
 use axum::http::request::Parts;
@@ -13,7 +14,7 @@ use serde_json::{Map, Value, json};
 use session_store::Timestamp;
 use uuid::Uuid;
 
-/// The event of a request, received at `received`; none if a header is not text.
+/// The event of a request that was received at `received`. `None` if a header is not text.
 pub(crate) fn event(
     operation: Operation,
     application: &str,
@@ -64,7 +65,8 @@ pub(crate) fn event(
     Some(event)
 }
 
-/// Names in lower case; values of a header that came more than once joined by commas.
+/// The headers, with names in lower case. A comma joins the values of a header that was sent more
+/// than once. `None` if a value is not text.
 fn headers(headers: &HeaderMap) -> Option<Map<String, Value>> {
     let joined = headers.keys().map(|name| {
         let values = headers.get_all(name).iter().map(|value| value.to_str().ok());
@@ -74,7 +76,7 @@ fn headers(headers: &HeaderMap) -> Option<Map<String, Value>> {
     joined.collect()
 }
 
-/// The body as the event has it: as text if its type is one, else in base64.
+/// The body in the event, and whether it is in base64. Bodies of a text type are not in base64.
 fn encoded(headers: &HeaderMap, body: &[u8]) -> (Option<String>, bool) {
     if body.is_empty() {
         return (None, false);
@@ -87,7 +89,7 @@ fn encoded(headers: &HeaderMap, body: &[u8]) -> (Option<String>, bool) {
     (Some(BASE64.encode(body)), true)
 }
 
-/// The HTTP response of a function's; none if it is not one that API Gateway understands.
+/// The HTTP response for a function's response. `None` if API Gateway would not understand it.
 pub(crate) fn response(answer: &Value) -> Option<Response<Body>> {
     let body = match answer["body"].as_str() {
         None => Vec::new(),

@@ -1,7 +1,7 @@
-//! API Gateway's IAM authorization, as far as it needs no AWS: whether a request is signed, with
-//! Signature Version 4 and by whom we know. What the signer is allowed is not asked.
+//! Checks signatures like API Gateway's IAM authorization, but without AWS. Each request must be
+//! signed with one access key and Signature Version 4. Permissions are not checked.
 //!
-//! A signature is checked by signing the same headers again at the request's own date.
+//! To check a signature, it signs the same headers again, with the date of the request.
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
@@ -14,27 +14,27 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use session_store::Timestamp;
 
-/// How far a request's date may be from the clock.
+/// How far the date of a request may be away from the clock of this machine.
 /// Source: the IAM user guide, "Elements of an AWS API request signature".
 const TOLERANCE: Duration = Duration::from_secs(5 * 60);
 
-/// The one whose signatures are good.
+/// The access key that must sign requests.
 #[derive(Clone)]
 pub struct Signer {
     key_id: String,
     secret: String,
 }
 
-/// Leaves the secret out.
+/// Does not print the secret.
 impl std::fmt::Debug for Signer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Signer").field("key_id", &self.key_id).finish_non_exhaustive()
     }
 }
 
-/// Not `ACCESS_KEY_ID:SECRET_ACCESS_KEY`.
+/// The text does not have the form `ACCESS_KEY_ID:SECRET_ACCESS_KEY`.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error("not ACCESS_KEY_ID:SECRET_ACCESS_KEY")]
+#[error("must have the form ACCESS_KEY_ID:SECRET_ACCESS_KEY")]
 pub struct InvalidSigner;
 
 impl FromStr for Signer {
@@ -50,18 +50,18 @@ impl FromStr for Signer {
     }
 }
 
-/// Why a request is refused; for the log, as API Gateway tells its callers nothing.
+/// Why a request is refused. For the log only: like API Gateway, the answer does not say why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refused {
     #[error("the request is not signed with Signature Version 4")]
     Unsigned,
-    #[error("the signature is by an access key that is not known")]
+    #[error("the request is signed with an unknown access key")]
     UnknownKey,
-    #[error("the signature is for another service or day")]
+    #[error("the signature is not for the service execute-api, or not for the day of x-amz-date")]
     WrongScope,
-    #[error("host and x-amz-date are not signed")]
+    #[error("the signature does not cover both host and x-amz-date")]
     Unprotected,
-    #[error("the signature has expired, or is not valid yet")]
+    #[error("x-amz-date is more than 5 minutes away from the clock of this machine")]
     Expired,
     #[error("the signature does not match")]
     Mismatch,
@@ -78,7 +78,7 @@ struct Authorization<'a> {
 }
 
 impl Signer {
-    /// Whether the request is signed by this signer, now.
+    /// Checks that this access key signed the request, within the tolerance of `now`.
     pub(crate) fn check(
         &self,
         request: &Parts,
@@ -118,7 +118,7 @@ impl Signer {
     ) -> Option<String> {
         let identity = Credentials::new(&self.key_id, &self.secret, None, None, "local").into();
         let mut settings = SigningSettings::default();
-        // Whatever the signer has signed.
+        // By default, the library leaves out more headers, which the signer may have signed.
         settings.excluded_headers = Some(vec![header::AUTHORIZATION.as_str().into()]);
         let millis = u64::try_from(time.as_millis()).ok()?;
         let params = v4::SigningParams::builder()

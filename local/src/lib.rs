@@ -1,15 +1,16 @@
-//! The session service on a laptop: what Lambda runs, behind a loopback HTTP server that does what
-//! API Gateway does, over an embedded DynamoDB. Never deployed.
+//! The session service on one machine, for development and tests: the code of the functions, an
+//! HTTP server that acts like API Gateway, and an embedded DynamoDB. Never deployed.
 //!
 //! # Layout
 //!
-//! - [`Options`] are the command line's.
-//! - `run` starts everything, says where it is, and waits for Ctrl-C.
-//! - `gateway` is API Gateway's part: HTTP to events and back, in `event`.
-//! - [`iam`] checks signatures, where that is asked for.
-//! - `embedded` is DynamoDB's; [`table`] makes the table.
-//! - `sweep` is a sweep by hand.
-//! - `sweeper` is the schedule's part, and that of DynamoDB's TTL.
+//! - [`Options`] is the command line.
+//! - `run` starts everything, prints the addresses, and waits for Ctrl-C.
+//! - [`gateway`] acts like API Gateway. `event` converts HTTP requests into events, and responses
+//!   of functions into HTTP responses.
+//! - [`iam`] checks signatures, if `--iam` is set.
+//! - [`embedded`] is the embedded DynamoDB. [`table`] creates the table.
+//! - `sweep` is the command `local sweep`.
+//! - `sweeper` runs the sweep, and TTL deletion in the embedded DynamoDB, at intervals.
 
 pub mod embedded;
 mod event;
@@ -23,4 +24,4 @@ pub mod table;
 
 pub use options::{Command, Options};
 pub use run::{RunError, run};
-pub use sweep::{SweepOptions, sweep};
+pub use sweep::{SweepArgs, sweep};

@@ -1,4 +1,4 @@
-//! `cargo run -p local`.
+//! The program `local`: `cargo run -p local` starts it.
 
 use std::process::ExitCode;
 
@@ -13,7 +13,7 @@ async fn main() -> ExitCode {
             None => local::run(options).await,
             Some(Command::Sweep(options)) => local::sweep(options).await,
         }
-        .map_err(|error| session_store::chain(&error)),
+        .map_err(|error| session_store::error_chain(&error)),
         Err(error) => Err(error.to_string()),
     };
     match ended {

@@ -7,84 +7,85 @@ use functions::DEFAULT_MAX_WAIT;
 use session_store::SessionTimeout;
 
 use crate::iam::Signer;
-use crate::sweep::SweepOptions;
+use crate::sweep::SweepArgs;
 
-/// The session service on this machine, over an embedded DynamoDB: no AWS account needed.
+/// Run the session service on this machine with an embedded DynamoDB, without an AWS account
 #[derive(Debug, Clone, Parser)]
 #[command(version, about, max_term_width = 100, args_conflicts_with_subcommands = true)]
 pub struct Options {
-    /// What to do instead of serving.
+    /// The command. `None`: run the service.
     #[command(subcommand)]
     pub command: Option<Command>,
 
-    /// Port of the service on 127.0.0.1; 0 takes any that is free
+    /// Port of the service on 127.0.0.1; 0 takes any free port
     #[arg(long, default_value_t = 3000)]
     pub port: u16,
 
-    /// Port of the embedded DynamoDB on 127.0.0.1; 0 takes any that is free
+    /// Port of the embedded DynamoDB on 127.0.0.1; 0 takes any free port
     #[arg(long, default_value_t = 8000, conflicts_with = "endpoint_url")]
     pub dynamodb_port: u16,
 
-    /// File for the embedded DynamoDB, so that sessions survive a restart; without it, memory
+    /// File in which the embedded DynamoDB keeps its data; without it, a restart loses all sessions
     #[arg(long, value_name = "FILE", conflicts_with = "endpoint_url")]
     pub data: Option<PathBuf>,
 
-    /// Use the DynamoDB at this URL instead of the embedded one; credentials come from the AWS
-    /// environment or profile, if one is set
+    /// Use the DynamoDB at this URL instead of the embedded one; if AWS_ACCESS_KEY_ID or
+    /// AWS_PROFILE is set, use those credentials
     #[arg(long, value_name = "URL")]
     pub endpoint_url: Option<String>,
 
-    /// The table; made if it is missing
+    /// Name of the table, which is created if it does not exist
     #[arg(long, value_name = "NAME", default_value = "ASP.NET_SessionState")]
     pub table: String,
 
-    /// Read capacity units of a table that is made
+    /// Read capacity units per second of the table, if it is created
     #[arg(long, value_name = "UNITS", default_value_t = 10, value_parser = clap::value_parser!(i64).range(1..))]
     pub read_capacity: i64,
 
-    /// Write capacity units of a table that is made
+    /// Write capacity units per second of the table, if it is created
     #[arg(long, value_name = "UNITS", default_value_t = 5, value_parser = clap::value_parser!(i64).range(1..))]
     pub write_capacity: i64,
 
-    /// Make the table with on-demand capacity
+    /// Create the table with on-demand capacity
     #[arg(long, conflicts_with_all = ["read_capacity", "write_capacity"])]
     pub on_demand: bool,
 
-    /// Do not make a missing table; stop instead
+    /// Stop if the table does not exist, instead of creating it
     #[arg(long)]
     pub no_create: bool,
 
-    /// Attribute by which TTL deletes; '' for none
+    /// Attribute that DynamoDB's TTL reads; '' writes no TTL attribute
     #[arg(long, value_name = "NAME", default_value = "ExpTTL")]
     pub ttl_attribute: String,
 
-    /// How long a session lives untouched that was not told otherwise, in minutes (1 to 525600)
+    /// Timeout of a session that has none of its own, in minutes (1 to 525600)
     #[arg(long, value_name = "MINUTES", default_value_t)]
     pub session_timeout: SessionTimeout,
 
-    /// Session ids may have dashes, and then one could name a session of another application
+    /// Allow dashes in session ids; an id with a dash could name a session of another application
     #[arg(long)]
     pub allow_dashes: bool,
 
-    /// Ask for requests signed with Signature Version 4 by these credentials, as the deployed service
-    /// does; what they are allowed is not asked
+    /// Accept only requests that are signed with these credentials (Signature Version 4), without a
+    /// check of permissions
     #[arg(long, value_name = "ACCESS_KEY_ID:SECRET_ACCESS_KEY")]
     pub iam: Option<Signer>,
 
-    /// The longest that a lock waits for a held session, in seconds (0 to 15)
+    /// How many seconds a lock waits for a locked session at most (0 to 15)
     #[arg(long, value_name = "SECONDS", default_value_t = DEFAULT_MAX_WAIT.as_secs(), value_parser = clap::value_parser!(u64).range(..=15))]
     pub max_wait: u64,
 
-    /// How often the sweep runs, and TTL deletion in the embedded DynamoDB, in seconds; 0 for never
+    /// Seconds between two sweeps, which also run TTL deletion in the embedded DynamoDB; 0 turns
+    /// both off
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub sweep_every: u64,
 }
 
-/// What else there is to do than serve.
+/// What `local` can do instead of running the service.
 #[derive(Debug, Clone, Subcommand)]
 pub enum Command {
-    /// A sweep by hand.
-    Sweep(SweepOptions),
+    /// Delete expired sessions from a table now
+    Sweep(SweepArgs),
 }
 
 #[cfg(test)]
@@ -98,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn values_that_cannot_be_used_are_refused() {
+    fn invalid_values_are_refused() {
         for bad in [
             ["--session-timeout", "0"],
             ["--session-timeout", "525601"],

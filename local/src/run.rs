@@ -1,4 +1,4 @@
-//! Start everything, say where it is, wait for Ctrl-C.
+//! Starts everything, prints the addresses, and waits for Ctrl-C.
 
 use std::io::Write;
 use std::net::Ipv4Addr;
@@ -11,30 +11,32 @@ use session_store::{SessionStore, Settings, Ttl, client, table as found};
 use tokio::net::TcpListener;
 
 use crate::embedded::Embedded;
-use crate::table::{NewTable, find_or_make};
+use crate::table::{NewTable, find_or_create};
 use crate::{Options, gateway, sweeper};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Why the service does not start.
+/// Why the service or a sweep by hand did not start, or failed.
 #[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the messages say it")]
+#[expect(missing_docs, reason = "the messages explain the variants")]
 pub enum RunError {
-    #[error("port {port} of 127.0.0.1 cannot be had (--{flag} 0 takes any)")]
+    #[error("cannot listen on port {port} of 127.0.0.1 (--{flag} 0 takes any free port)")]
     Port { port: u16, flag: &'static str, source: std::io::Error },
-    #[error("the data in {file} cannot be used")]
+    #[error("cannot use the data file {file}")]
     Data { file: PathBuf, source: BoxError },
-    #[error("the embedded DynamoDB does not start")]
+    #[error("cannot start the embedded DynamoDB")]
     Embedded { source: BoxError },
-    #[error("TTL cannot be by {attribute}: the session itself has an attribute of this name")]
+    #[error(
+        "--ttl-attribute must not be {attribute}: the item uses this name for another attribute"
+    )]
     TtlAttribute { attribute: String },
-    #[error("table {table} cannot be used")]
+    #[error("cannot use table {table}")]
     Table { table: String, source: BoxError },
     #[error(
-        "the sweep failed; what it deleted stays deleted, and the next one carries on from there"
+        "the sweep failed; deleted sessions stay deleted, and the next sweep continues from there"
     )]
     Sweep { source: session_store::Error },
-    #[error("the service stopped")]
+    #[error("the HTTP server failed")]
     Stopped { source: std::io::Error },
 }
 
@@ -42,7 +44,7 @@ pub enum RunError {
 ///
 /// # Errors
 ///
-/// [`RunError`]: what keeps it from starting.
+/// [`RunError`] if the service cannot start, or if its HTTP server fails.
 pub async fn run(options: Options) -> Result<(), RunError> {
     let listener = bind(options.port, "port").await?;
     let (client, embedded) = match &options.endpoint_url {
@@ -54,14 +56,14 @@ pub async fn run(options: Options) -> Result<(), RunError> {
     };
     let app = app(&options, client).await?;
     let address = listener.local_addr().map_err(|source| RunError::Stopped { source })?;
-    say(&options, embedded.as_ref(), address.port());
+    print_banner(&options, embedded.as_ref(), address.port());
 
     let server = axum::serve(listener, gateway::router(app.clone(), options.iam.clone()));
     tokio::select! {
         ended = async { server.with_graceful_shutdown(stop_signal()).await } => {
             ended.map_err(|source| RunError::Stopped { source })
         }
-        // A connection that stays open must not keep us.
+        // Connections that stay open delay the end by 2 seconds at most.
         () = async { stop_signal().await; tokio::time::sleep(Duration::from_secs(2)).await } => Ok(()),
         _ = sweeper::sweep_every(options.sweep_every, &app, embedded.as_ref()) => Ok(()),
     }
@@ -80,7 +82,8 @@ async fn embed(options: &Options) -> Result<Embedded, RunError> {
     })
 }
 
-/// The DynamoDB at a URL, with the credentials of the environment or profile if one is set.
+/// A client of the DynamoDB at this URL, with the credentials of the environment or the profile if
+/// one is set.
 pub(crate) async fn client_at(url: &str) -> Client {
     let credentials = ["AWS_ACCESS_KEY_ID", "AWS_PROFILE"];
     match credentials.iter().any(|name| std::env::var_os(name).is_some()) {
@@ -110,17 +113,17 @@ async fn app(options: &Options, client: Client) -> Result<App, RunError> {
         let found = found::describe(&client, &table.name).await;
         found.map(|found| found.hash_key).map_err(BoxError::from)
     } else {
-        find_or_make(&client, &table).await
+        find_or_create(&client, &table).await
     };
     settings.hash_key = hash_key.map_err(|source| RunError::Table { table: table.name, source })?;
     Ok(App {
         allow_dashes: options.allow_dashes,
         max_wait: Duration::from_secs(options.max_wait),
-        ..App::over(SessionStore::new(client, settings))
+        ..App::new(SessionStore::new(client, settings))
     })
 }
 
-fn say(options: &Options, embedded: Option<&Embedded>, port: u16) {
+fn print_banner(options: &Options, embedded: Option<&Embedded>, port: u16) {
     let dynamodb = match (embedded, &options.data, &options.endpoint_url) {
         (Some(embedded), Some(file), _) => {
             format!("{} (embedded, in {})", embedded.url, file.display())
@@ -129,7 +132,7 @@ fn say(options: &Options, embedded: Option<&Embedded>, port: u16) {
         (None, _, url) => url.clone().unwrap_or_default(),
     };
     let table = &options.table;
-    let said = writeln!(
+    let written = writeln!(
         std::io::stdout(),
         "sessions   http://127.0.0.1:{port}
 DynamoDB   {dynamodb}
@@ -138,13 +141,13 @@ table      {table}
 Try:
   curl -i -X POST http://127.0.0.1:{port}/apps/-/session -H 'Session-Id: visitor1'
 
-Ctrl-C stops."
+Press Ctrl-C to stop."
     );
-    // Nobody reads it: no reason not to serve.
-    drop(said);
+    // If standard output is closed, the service runs without the banner.
+    drop(written);
 }
 
-/// Ctrl-C, or what `kill` sends.
+/// Waits for Ctrl-C, or for the signal that `kill` sends.
 pub(crate) async fn stop_signal() {
     #[cfg(unix)]
     let terminated = async {

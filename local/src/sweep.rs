@@ -1,4 +1,4 @@
-//! `local sweep`: a sweep by hand, of any table.
+//! `local sweep`: sweeps any table by hand.
 
 use std::io::Write;
 use std::num::NonZeroU32;
@@ -6,79 +6,84 @@ use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::Client;
 use clap::Args;
-use functions::{DEFAULT_SEGMENTS, SweepReport};
+use functions::{DEFAULT_SEGMENTS, SweepRunReport};
 use indicatif::{ProgressBar, ProgressStyle};
 use session_store::{
-    SessionStore, SessionTimeout, Settings, Sweep, SweepProgress, Sweeping, Timestamp, Ttl, client,
-    table,
+    SessionStore, SessionTimeout, Settings, SweepOptions, SweepProgress, SweepReport, Timestamp,
+    Ttl, client, table,
 };
 
 use crate::run::{RunError, client_at, stop_signal};
 
-const USUAL_TTL_DELAY_HOURS: u32 = (Sweeping::USUAL_TTL_DELAY.as_secs() / 3600) as u32;
+const USUAL_TTL_DELAY_HOURS: u32 = (SweepOptions::USUAL_TTL_DELAY.as_secs() / 3600) as u32;
 
-/// How often the bar moves, and where there is none, how often a line says what it would.
-const LOOK: Duration = Duration::from_millis(200);
-const LOOKS_PER_LINE: u32 = 150;
+/// How often the progress is updated. Without a terminal there is no bar, and every 150th update
+/// prints a line: every 30 seconds.
+const UPDATE_INTERVAL: Duration = Duration::from_millis(200);
+const UPDATES_PER_LINE: u32 = 150;
 
-/// Sweep expired sessions from a table now, with a report; Ctrl-C stops, and the next sweep carries on
+/// Delete expired sessions from a table now and print a report; after Ctrl-C, the next sweep
+/// continues from there
 #[derive(Debug, Clone, Args)]
-pub struct SweepOptions {
-    /// The DynamoDB at this URL; the default is that of a `local` that runs. Credentials come from the
-    /// AWS environment or profile, if one is set
+pub struct SweepArgs {
+    /// URL of DynamoDB (the default is the embedded DynamoDB of a running `local`); if
+    /// AWS_ACCESS_KEY_ID or AWS_PROFILE is set, use those credentials
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8000")]
     pub endpoint_url: String,
 
-    /// The DynamoDB of AWS, with region and credentials of the environment or profile
+    /// Use DynamoDB on AWS, with the region and credentials of the environment or profile
     #[arg(long, conflicts_with = "endpoint_url")]
     pub aws: bool,
 
-    /// The table
+    /// Name of the table
     #[arg(long, value_name = "NAME", default_value = "ASP.NET_SessionState")]
     pub table: String,
 
-    /// Attribute by which the table's TTL deletes; '' for none
+    /// Attribute that the table's TTL reads; '' if TTL is off
     #[arg(long, value_name = "NAME", default_value = "ExpTTL")]
     pub ttl_attribute: String,
 
-    /// How long after a session's end its TTL is, in seconds
+    /// How many seconds after a session has expired TTL may delete it
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     pub ttl_extra: u32,
 
-    /// Delete what TTL has not deleted so many hours after its time; 0 leaves nothing to TTL
+    /// How many hours late TTL may be before the sweep deletes a session itself; 0 leaves no
+    /// session to TTL
     #[arg(long, value_name = "HOURS", default_value_t = USUAL_TTL_DELAY_HOURS)]
     pub leave_to_ttl: u32,
 
-    /// Delete ghosts that a sweep first saw so many hours ago; without it they are counted only
+    /// Delete a ghost item this many hours after a sweep first saw it; without it, only count ghost
+    /// items
     #[arg(long, value_name = "HOURS")]
     pub ghosts_after: Option<NonZeroU32>,
 
-    /// Parts of the table that are read at once (1 to 64), where a pass begins
-    #[arg(long, value_name = "NUMBER", default_value_t = DEFAULT_SEGMENTS, value_parser = clap::value_parser!(u32).range(1..=i64::from(Sweeping::MAX_SEGMENTS)))]
+    /// How many segments of the table to scan at the same time (1 to 64); a pass keeps the number
+    /// that it began with
+    #[arg(long, value_name = "NUMBER", default_value_t = DEFAULT_SEGMENTS, value_parser = clap::value_parser!(u32).range(1..=i64::from(SweepOptions::MAX_SEGMENTS)))]
     pub segments: u32,
 
-    /// Read capacity units to spend in a second at the most
+    /// Read capacity units per second at most; without it, there is no limit
     #[arg(long, value_name = "UNITS")]
     pub read_units: Option<NonZeroU32>,
 
-    /// Write capacity units to spend in a second at the most
+    /// Write capacity units per second at most; without it, there is no limit
     #[arg(long, value_name = "UNITS")]
     pub write_units: Option<NonZeroU32>,
 
-    /// Stop after so many seconds
+    /// Stop after this many seconds; without it, stop at the end of the table
     #[arg(long, value_name = "SECONDS")]
     pub time_limit: Option<NonZeroU32>,
 
-    /// Only look and count: delete nothing
+    /// Only count: delete nothing, and do not move the position of the pass
     #[arg(long)]
     pub dry_run: bool,
 }
 
-impl SweepOptions {
-    fn sweeping(&self) -> Sweeping {
+impl SweepArgs {
+    fn sweep_options(&self) -> SweepOptions {
         let hours = |hours: u32| Duration::from_secs(u64::from(hours) * 3600);
         let units = |units: NonZeroU32| f64::from(units.get());
-        Sweeping {
+        SweepOptions {
             segments: self.segments,
             read_units: self.read_units.map(units),
             write_units: self.write_units.map(units),
@@ -90,12 +95,12 @@ impl SweepOptions {
     }
 }
 
-/// Sweeps, and prints the report.
+/// Sweeps the table and prints the report.
 ///
 /// # Errors
 ///
-/// [`RunError`]: what keeps it from starting, or from coming to its end.
-pub async fn sweep(options: &SweepOptions) -> Result<(), RunError> {
+/// [`RunError`] if the sweep cannot start, or if it fails.
+pub async fn sweep(options: &SweepArgs) -> Result<(), RunError> {
     let client = match options.aws {
         true => client::from_env().await,
         false => client_at(&options.endpoint_url).await,
@@ -106,17 +111,17 @@ pub async fn sweep(options: &SweepOptions) -> Result<(), RunError> {
         Err(source) => return Err(RunError::Table { table, source: Box::new(source) }),
     };
     let sessions = sessions(options, client, found.hash_key)?;
-    let sweeping = options.sweeping();
+    let sweep_options = options.sweep_options();
     let progress = SweepProgress::default();
     let bar = bar(found.items);
     let began = Instant::now();
 
     let swept = {
-        let sweep = sessions.sweep(&sweeping, &progress, Timestamp::now());
+        let sweep = sessions.sweep(&sweep_options, &progress, Timestamp::now());
         tokio::pin!(sweep);
         let mut stop = std::pin::pin!(stop_signal());
         let mut stopped = false;
-        let mut looks = 0;
+        let mut updates = 0;
         loop {
             tokio::select! {
                 swept = &mut sweep => break swept,
@@ -124,13 +129,13 @@ pub async fn sweep(options: &SweepOptions) -> Result<(), RunError> {
                     stopped = true;
                     progress.stop();
                 }
-                () = tokio::time::sleep(LOOK) => {
+                () = tokio::time::sleep(UPDATE_INTERVAL) => {
                     show(&bar, &progress.so_far(), began.elapsed());
-                    // Where there is no terminal for a bar.
-                    if bar.is_hidden() && looks % LOOKS_PER_LINE == 0 {
+                    // Without a terminal there is no bar.
+                    if bar.is_hidden() && updates % UPDATES_PER_LINE == 0 {
                         eprintln!("{} scanned, {}", bar.position(), bar.message());
                     }
-                    looks += 1;
+                    updates += 1;
                 }
             }
         }
@@ -139,19 +144,19 @@ pub async fn sweep(options: &SweepOptions) -> Result<(), RunError> {
     let so_far = progress.so_far();
     show(&bar, &so_far, began.elapsed());
     bar.abandon();
-    let report = SweepReport::of(&so_far, options.dry_run, began.elapsed());
-    let report = serde_json::to_string_pretty(&report).expect("numbers and texts are JSON");
-    // Nobody reads it: no reason to fail.
+    let report = SweepRunReport::new(so_far, options.dry_run, began.elapsed());
+    let report = serde_json::to_string_pretty(&report).expect("numbers and texts are valid JSON");
+    // A closed standard output does not make the sweep fail.
     let _ = writeln!(std::io::stdout(), "{report}");
     swept.map_err(|source| RunError::Sweep { source })?;
     if !so_far.complete && !options.dry_run {
-        eprintln!("stopped before the end of the table; the next sweep carries on from there");
+        eprintln!("stopped before the end of the table; the next sweep continues from there");
     }
     Ok(())
 }
 
 fn sessions(
-    options: &SweepOptions,
+    options: &SweepArgs,
     client: Client,
     hash_key: String,
 ) -> Result<SessionStore, RunError> {
@@ -174,22 +179,22 @@ fn bar(items: u64) -> ProgressBar {
     bar.with_style(ProgressStyle::with_template(style).expect("the template is well-formed"))
 }
 
-fn show(bar: &ProgressBar, sweep: &Sweep, took: Duration) {
+fn show(bar: &ProgressBar, sweep: &SweepReport, took: Duration) {
     let before = sweep.pass.map_or(0, |pass| pass.scanned_before);
     let scanned = before + sweep.scanned;
-    // What DynamoDB counted may be hours old.
+    // DynamoDB's count of the items may be hours old.
     if bar.length().is_some_and(|length| length < scanned) {
         bar.set_length(scanned);
     }
-    let a_second = |units: f64| units / took.as_secs_f64().max(0.001);
+    let per_second = |units: f64| units / took.as_secs_f64().max(0.001);
     bar.set_message(format!(
-        "{} deleted, {:.0} read and {:.0} write units a second, {} throttled",
+        "{} deleted, {:.0} read and {:.0} write units per second, {} throttled",
         sweep.deleted,
-        a_second(sweep.read_units),
-        a_second(sweep.write_units),
+        per_second(sweep.read_units),
+        per_second(sweep.write_units),
         sweep.throttled
     ));
-    // The speed is that of this run.
+    // The speed must not count the items of earlier runs of the pass.
     if bar.position() < before {
         bar.set_position(before);
         bar.reset_eta();

@@ -1,4 +1,4 @@
-//! The schedule, and DynamoDB's TTL.
+//! The schedule of the sweep, and TTL deletion in the embedded DynamoDB.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use session_store::Timestamp;
 
 use crate::embedded::Embedded;
 
-/// Sweeps again and again, until it is dropped.
+/// Sweeps at intervals, until the future is dropped. With 0 seconds, it never sweeps.
 pub(crate) async fn sweep_every(
     seconds: u64,
     app: &App,
@@ -23,12 +23,12 @@ pub(crate) async fn sweep_every(
     }
 }
 
-/// TTL first: what it deletes costs nothing.
+/// TTL deletes first, because its deletes are free on AWS.
 async fn once(app: &App, embedded: Option<&Embedded>) {
     match embedded.map(Embedded::delete_by_ttl).transpose() {
-        Ok(deleted) => tracing::debug!(deleted, "deleted by TTL"),
-        Err(error) => tracing::error!(%error, "nothing deleted by TTL"),
+        Ok(deleted) => tracing::debug!(deleted, "TTL deletion ended"),
+        Err(error) => tracing::error!(%error, "TTL deletion failed"),
     }
-    // It logs what it did, and its failure too; the next one tries again.
+    // `sweep` logs its report or its failure. After a failure, the next sweep tries again.
     let _ = functions::sweep(app, &Value::Null, "", None, Timestamp::now()).await;
 }

@@ -1,4 +1,4 @@
-//! The table: found, or made as AWS's provider makes it.
+//! Finds the table, or creates it as AWS's provider does.
 
 use std::time::Duration;
 
@@ -9,34 +9,34 @@ use aws_sdk_dynamodb::types::{
 };
 use session_store::table::{TableError, describe};
 
-/// How a table is made.
+/// How to create a table.
 #[derive(Debug, Clone)]
 pub struct NewTable {
-    /// Its name.
+    /// The name of the table.
     pub name: String,
-    /// Its hash key's name.
+    /// The name of its hash key.
     pub hash_key: String,
-    /// Read and write capacity units; none for on-demand.
+    /// Read and write capacity units. `None`: on-demand capacity.
     pub capacity: Option<(i64, i64)>,
-    /// The attribute by which TTL deletes.
+    /// The attribute that DynamoDB's TTL reads. `None`: TTL is off.
     pub ttl_attribute: Option<String>,
 }
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// A real DynamoDB needs some seconds to make a table.
-const MADE_WITHIN: Duration = Duration::from_secs(120);
-const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(500);
+/// DynamoDB on AWS needs some seconds to create a table.
+const ACTIVE_WITHIN: Duration = Duration::from_secs(120);
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
-/// The name of the hash key of the table, which is made if it is missing.
+/// Returns the name of the table's hash key. Creates the table if it does not exist.
 ///
 /// # Errors
 ///
-/// A table of the wrong shape, or a call that failed.
-pub async fn find_or_make(client: &Client, table: &NewTable) -> Result<String, BoxError> {
+/// If the table cannot hold sessions, or if a call to DynamoDB fails.
+pub async fn find_or_create(client: &Client, table: &NewTable) -> Result<String, BoxError> {
     match describe(client, &table.name).await {
         Err(TableError::Missing { .. }) => {
-            make(client, table).await?;
+            create(client, table).await?;
             Ok(describe(client, &table.name).await?.hash_key)
         }
         found => {
@@ -47,7 +47,7 @@ pub async fn find_or_make(client: &Client, table: &NewTable) -> Result<String, B
     }
 }
 
-async fn make(client: &Client, table: &NewTable) -> Result<(), BoxError> {
+async fn create(client: &Client, table: &NewTable) -> Result<(), BoxError> {
     let key = AttributeDefinition::builder()
         .attribute_name(&table.hash_key)
         .attribute_type(ScalarAttributeType::S)
@@ -68,15 +68,15 @@ async fn make(client: &Client, table: &NewTable) -> Result<(), BoxError> {
         ),
     };
     request.send().await?;
-    let made = async {
+    let active = async {
         while !is_active(client, &table.name).await? {
-            tokio::time::sleep(LOOK_AGAIN_AFTER).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
         Ok::<_, BoxError>(())
     };
-    tokio::time::timeout(MADE_WITHIN, made)
+    tokio::time::timeout(ACTIVE_WITHIN, active)
         .await
-        .map_err(|_| "the table was not made in time")??;
+        .map_err(|_| "the table was not active within 120 seconds")??;
     if let Some(attribute) = &table.ttl_attribute {
         let ttl =
             TimeToLiveSpecification::builder().attribute_name(attribute).enabled(true).build()?;
@@ -92,7 +92,8 @@ async fn is_active(client: &Client, table: &str) -> Result<bool, BoxError> {
     Ok(status == Some(aws_sdk_dynamodb::types::TableStatus::Active))
 }
 
-/// The TTL of a table that was there already is its owner's to change.
+/// Warns if an existing table has another TTL attribute, and does not change it: that is up to its
+/// owner.
 async fn warn_of_ttl(client: &Client, table: &NewTable) -> Result<(), BoxError> {
     let Some(wanted) = &table.ttl_attribute else { return Ok(()) };
     let output = client.describe_time_to_live().table_name(&table.name).send().await?;
@@ -103,7 +104,7 @@ async fn warn_of_ttl(client: &Client, table: &NewTable) -> Result<(), BoxError> 
     let found = ttl.and_then(|ttl| ttl.attribute_name);
     if found.as_ref() != Some(wanted) {
         let found = found.as_deref().unwrap_or("nothing");
-        tracing::warn!(wanted, found, "the table's TTL is by another attribute");
+        tracing::warn!(wanted, found, "the table's TTL does not use the wanted attribute");
     }
     Ok(())
 }

@@ -1,16 +1,16 @@
 //! The program that `cargo run -p local` runs.
 
-#![expect(clippy::unwrap_used, reason = "a test says what is so; a panic is its refusal")]
+#![expect(clippy::unwrap_used, reason = "an unwrap that panics fails the test")]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 
-/// The program, started.
+/// A running `local`.
 struct Local {
     child: Child,
-    /// `127.0.0.1:port` of the service, and of the embedded DynamoDB if there is one.
+    /// `127.0.0.1:port` of the service, and of its DynamoDB.
     address: String,
     dynamodb: String,
 }
@@ -28,7 +28,7 @@ impl Local {
         Self { child, address, dynamodb }
     }
 
-    /// A request for the session `s1`, over a connection of its own; its status.
+    /// Sends a request for the session `s1` over a new connection. Returns the status code.
     fn ask(&self, what: &str) -> String {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         let request = format!(
@@ -40,7 +40,7 @@ impl Local {
         answer.split(' ').nth(1).unwrap().to_owned()
     }
 
-    /// Ctrl-C, and how it ended.
+    /// Sends the signal of Ctrl-C. Returns whether the program then ended with success.
     fn stop(mut self) -> bool {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
@@ -48,7 +48,7 @@ impl Local {
     }
 }
 
-/// Whatever happens to a test, nothing stays behind.
+/// Also ends the program if the test fails.
 impl Drop for Local {
     fn drop(&mut self) {
         let _ = self.child.kill();
@@ -56,7 +56,7 @@ impl Drop for Local {
     }
 }
 
-/// The program on ports that are free, unless the arguments say otherwise.
+/// The program, on free ports unless the arguments set the ports.
 fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_local"));
     for (flag, excluded_by) in [("--port", "--port"), ("--dynamodb-port", "--endpoint-url")] {
@@ -68,7 +68,8 @@ fn command(arguments: &[&str]) -> Command {
     command
 }
 
-/// That it does not start: one line of why, and a status that says so.
+/// Checks that the program does not start: it prints one line and ends with an error. Returns the
+/// line.
 fn refused(arguments: &[&str]) -> String {
     let Output { status, stderr, .. } = command(arguments).output().unwrap();
     let stderr = String::from_utf8(stderr).unwrap();
@@ -85,7 +86,7 @@ fn temporary_file(name: &str) -> PathBuf {
 }
 
 #[test]
-fn it_serves_says_where_and_stops_cleanly() {
+fn it_prints_its_addresses_serves_and_stops_with_success() {
     let local = Local::start(&[]);
 
     assert_eq!(local.ask("POST /apps/-/session"), "201");
@@ -134,13 +135,13 @@ fn another_dynamodb_takes_the_place_of_the_embedded_one() {
 #[test]
 fn the_sweep_runs_by_itself() {
     let local = Local::start(&["--session-timeout", "1", "--sweep-every", "1"]);
-    // Whether it deletes is the sweep's own test; here, that it does not get in the way.
+    // Other tests check what a sweep deletes. This one checks that the service works meanwhile.
     assert_eq!(local.ask("POST /apps/-/session"), "201");
     assert!(local.stop());
 }
 
 #[test]
-fn a_port_in_use_is_refused_by_its_flag() {
+fn a_port_in_use_is_refused_and_the_error_names_the_flag() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
 
@@ -149,7 +150,7 @@ fn a_port_in_use_is_refused_by_its_flag() {
 }
 
 #[test]
-fn data_that_cannot_be_written_or_is_no_database_is_refused_by_its_name() {
+fn a_data_file_that_is_not_writable_or_not_a_database_is_refused_and_the_error_names_it() {
     assert!(refused(&["--data", "/no/such/folder/sessions.db"]).contains("/no/such/folder"));
 
     let file = temporary_file("no-database");
@@ -158,7 +159,7 @@ fn data_that_cannot_be_written_or_is_no_database_is_refused_by_its_name() {
 }
 
 #[test]
-fn a_missing_table_is_refused_where_none_may_be_made() {
+fn with_no_create_a_missing_table_is_refused() {
     let refusal = refused(&["--no-create", "--table", "Missing"]);
 
     assert!(refusal.contains("table Missing does not exist"), "{refusal}");
@@ -171,11 +172,11 @@ fn a_ttl_attribute_that_the_session_uses_is_refused() {
 
 #[test]
 fn a_dynamodb_that_cannot_be_reached_is_refused() {
-    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let unused = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
 
-    let refusal = refused(&["--endpoint-url", &format!("http://{nobody}")]);
+    let refusal = refused(&["--endpoint-url", &format!("http://{unused}")]);
 
-    assert!(refusal.contains("could not be looked at"), "{refusal}");
+    assert!(refusal.contains("cannot describe table"), "{refusal}");
 }
 
 #[test]
@@ -203,7 +204,7 @@ fn help_names_every_flag() {
     }
 }
 
-/// `local sweep` of the table of this `local`.
+/// The command `local sweep` on the DynamoDB of this `local`.
 fn sweep(local: &Local, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_local"));
     let url = format!("http://{}", local.dynamodb);
@@ -225,7 +226,7 @@ fn a_sweep_by_hand_reports_what_it_did() {
 }
 
 #[test]
-fn a_sweep_by_hand_of_a_table_that_is_missing_says_so() {
+fn a_sweep_by_hand_of_a_missing_table_fails_and_names_the_table() {
     let local = Local::start(&[]);
 
     let output = sweep(&local, &["--table", "NoSuchTable"]).output().unwrap();
@@ -236,15 +237,15 @@ fn a_sweep_by_hand_of_a_table_that_is_missing_says_so() {
 }
 
 #[test]
-fn ctrl_c_stops_a_sweep_by_hand_and_the_next_one_carries_on() {
+fn ctrl_c_stops_a_sweep_by_hand_and_the_next_sweep_continues() {
     let local = Local::start(&[]);
     for application in 0..20 {
         assert_eq!(local.ask(&format!("POST /apps/{application}/session")), "201");
     }
-    // Half a unit for each session, so it takes a while.
+    // To read a session costs half a unit, so the sweep takes several seconds.
     let mut child = sweep(&local, &["--read-units", "1", "--segments", "1"]).spawn().unwrap();
     let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
-    // It has begun.
+    // This line shows that the sweep has begun.
     assert!(said.next().unwrap().unwrap().contains("scanned"));
     let pid = child.id().to_string();
     assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
@@ -255,7 +256,7 @@ fn ctrl_c_stops_a_sweep_by_hand_and_the_next_one_carries_on() {
     let next: serde_json::Value = serde_json::from_slice(&next.stdout).unwrap();
 
     assert!(ended.status.success());
-    assert!(said.any(|line| line.unwrap().contains("the next sweep carries on")));
+    assert!(said.any(|line| line.unwrap().contains("the next sweep continues")));
     assert_eq!(report["complete"], false);
     assert_eq!((&next["complete"], &next["pass_started"]), (&true.into(), &report["pass_started"]));
 }

@@ -1,47 +1,48 @@
 //! Why an operation on a session did not happen.
 
-use crate::Lock;
+use crate::values::Lock;
 
-/// Whatever lies beneath a failure.
+/// The cause of a failure.
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Why an operation on a session did not happen.
 ///
-/// A refusal is the store working and saying no. A failure is not knowing: what was asked for may
-/// have happened, or may not.
+/// A refusal means that the store works and says no. A failure means that the result is unknown:
+/// the operation may have happened, or not.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     // Refusals.
-    /// No session lives under this id: never created, removed, or expired.
+    /// No live session has this id: it was never created, was removed, or has expired.
     #[error("no such session")]
     NotFound,
-    /// Somebody holds the session; the lock says under which id and since when.
+    /// The session is locked. The lock says under which lock id and since when.
     #[error("session is locked")]
     Locked(Lock),
-    /// The caller's lock id is not the one on the item: the lock was lost.
+    /// The caller has lost its lock: the lock id that it sent does not match the item.
     #[error("lock was lost")]
     LockLost,
-    /// The request already had its lock, and that lock is over: this is a late copy, or a key that
-    /// was used before.
-    #[error("the lock of this request is over")]
-    LockOver,
-    /// A living session has this id, and the caller asked to store only a new one.
+    /// This request has already had its lock, and the lock was released. The request is a late
+    /// copy, or its key was used before.
+    #[error("the lock of this request was released")]
+    LockReleased,
+    /// The caller asked to store only a new session, and a live session has this id.
     #[error("session already exists")]
     AlreadyExists,
     /// The session does not fit into one DynamoDB item.
     #[error("session of {size} bytes is too large: {limit} bytes fit")]
     TooLarge {
-        /// The bytes that the caller sent.
+        /// How many bytes the caller sent.
         size: usize,
-        /// The bytes that fit under this session id.
+        /// How many bytes fit under this session id.
         limit: usize,
     },
 
     // Failures.
-    /// The request is so old that a write for it could undo what others did since.
-    #[error("request is too old to write for")]
+    /// The request arrived so long ago that a write for it could undo newer work of other requests.
+    /// The operation did not start.
+    #[error("request arrived too long ago")]
     TooLate,
-    /// The item is in the table but is not a session.
+    /// The stored item is malformed: it is in the table, but it cannot be read as a session.
     #[error("malformed item: {attribute} is missing, has the wrong type or cannot be read")]
     Malformed {
         /// The attribute's name.
@@ -50,26 +51,27 @@ pub enum Error {
     /// DynamoDB could not be reached, did not answer in time, or refused the request itself.
     #[error("{operation} failed")]
     DynamoDb {
-        /// DynamoDB's name of the call.
+        /// What failed: DynamoDB's name of the call.
         operation: &'static str,
-        /// What the SDK says about it.
+        /// The cause.
         source: BoxError,
     },
 }
 
-/// DynamoDB says that the item would be larger than it takes; beneath [`Error::DynamoDb`].
+/// The write would make the item larger than DynamoDB allows. A cause of [`Error::DynamoDb`].
 #[derive(Debug, thiserror::Error)]
-#[error("the item would be larger than DynamoDB takes")]
+#[error("the item would exceed DynamoDB's size limit")]
 pub(crate) struct ItemTooLarge(#[source] pub(crate) BoxError);
 
-/// DynamoDB has more to do than it may; beneath [`Error::DynamoDb`].
+/// DynamoDB throttled the request. A cause of [`Error::DynamoDb`].
 #[derive(Debug, thiserror::Error)]
-#[error("DynamoDB throttles")]
+#[error("DynamoDB throttled the request")]
 pub(crate) struct Throttled(#[source] pub(crate) BoxError);
 
-/// DynamoDB says that it will not: access denied, no such table; beneath [`Error::DynamoDb`].
+/// DynamoDB rejected the request, for example because access is denied or the table does not exist.
+/// A cause of [`Error::DynamoDb`].
 #[derive(Debug, thiserror::Error)]
-#[error("DynamoDB rejects the request")]
+#[error("DynamoDB rejected the request")]
 pub(crate) struct Rejected(#[source] pub(crate) BoxError);
 
 impl Error {
@@ -81,7 +83,7 @@ impl Error {
         matches!(self, Self::DynamoDb { source, .. } if source.is::<Throttled>())
     }
 
-    /// Whether the same request is as hopeless the next time.
+    /// Whether the same request would fail in the same way if it were sent again.
     pub(crate) fn is_rejected(&self) -> bool {
         match self {
             Self::DynamoDb { source, .. } => source.is::<Rejected>(),
@@ -90,9 +92,9 @@ impl Error {
     }
 }
 
-/// An error and its causes in one line, outermost first, for the log. The SDK's own texts repeat none
-/// of the request.
-pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+/// An error and its causes in one line for the log, the outermost error first. The SDK's own texts
+/// contain nothing of the request.
+pub fn error_chain(error: &(dyn std::error::Error + 'static)) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -1,4 +1,9 @@
-//! A session as DynamoDB holds it: format 1, the shape that AWS's provider gave it.
+//! A session as DynamoDB holds it, in the format of AWS's provider (`Ver` is `1`).
+
+pub(crate) mod attribute;
+pub(crate) mod condition;
+mod size;
+mod value;
 
 use std::collections::HashMap;
 
@@ -6,100 +11,23 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
-use crate::{Error, Lock, LockId, RequestKey, Session, SessionId, SessionTimeout, Timestamp};
+pub(crate) use size::{capacity, item_bytes};
+pub(crate) use value::{LAST_GENERATION, number, session_items, text};
 
-/// The names of the attributes.
-pub(crate) mod attribute {
-    // Those of AWS's provider.
-    pub(crate) const CREATE_DATE: &str = "CreateDate";
-    pub(crate) const EXPIRES: &str = "Expires";
-    pub(crate) const FLAGS: &str = "Flags";
-    pub(crate) const LOCK_DATE: &str = "LockDate";
-    pub(crate) const LOCK_ID: &str = "LockId";
-    pub(crate) const LOCKED: &str = "Locked";
-    pub(crate) const SESSION_ITEMS: &str = "SessionItems";
-    pub(crate) const VER: &str = "Ver";
-
-    // Ours. AWS's provider keeps them, but for its PutItem.
-    /// The request that a fetch told to initialize.
-    pub(crate) const INITIALIZED_BY: &str = "InitializedBy";
-    /// When the sweep first saw that the item is none of a session.
-    pub(crate) const GHOST_SINCE: &str = "GhostSince";
-    /// When the lock's lease is over.
-    pub(crate) const LEASE_ENDS: &str = "LeaseEnds";
-    /// The `LockId` that the lease is of.
-    pub(crate) const LEASE_OF: &str = "LeaseOf";
-    /// `Flags` as the lock found it: what a resend of that lock is told.
-    pub(crate) const LOCK_FLAGS: &str = "LockFlags";
-    /// Grows with every lock; starts from the clock's milliseconds, so that it never goes back.
-    pub(crate) const LOCK_GENERATION: &str = "LockGeneration";
-    /// The request that last stored without a lock.
-    pub(crate) const STORED_BY: &str = "StoredBy";
-    /// The session's own timeout, in minutes.
-    pub(crate) const TIMEOUT: &str = "Timeout";
-
-    pub(crate) const ALL: [&str; 16] = [
-        CREATE_DATE,
-        EXPIRES,
-        FLAGS,
-        LOCK_DATE,
-        LOCK_ID,
-        LOCKED,
-        SESSION_ITEMS,
-        VER,
-        INITIALIZED_BY,
-        GHOST_SINCE,
-        LEASE_ENDS,
-        LEASE_OF,
-        LOCK_FLAGS,
-        LOCK_GENERATION,
-        STORED_BY,
-        TIMEOUT,
-    ];
-}
+use crate::error::Error;
+use crate::values::{Lock, LockId, RequestKey, Session, SessionTimeout, Timestamp};
 use attribute::*;
 
-/// DynamoDB's limit for an item, names and values together, in bytes.
-/// Source: the DynamoDB developer guide, "Service, account, and table quotas".
-const MAX_ITEM_BYTES: usize = 400 * 1024;
-
-/// What all attributes but the key and `SessionItems` take at the most, in bytes: four dates, four
-/// UUIDs, six numbers, `Ver`; their names, and that of a TTL attribute.
-const OTHER_BYTES: usize = 4 * 24 + 4 * 36 + 6 * 21 + 1 + 120 + 255;
-
-/// How many bytes of a session fit into its item.
-pub(crate) fn capacity(hash_key: &str, id: &SessionId) -> usize {
-    let key = hash_key.len() + id.key().len();
-    (MAX_ITEM_BYTES - OTHER_BYTES - key - SESSION_ITEMS.len()) / 4 * 3
-}
-
-/// The last generation that a lock can count up from.
-pub(crate) const LAST_GENERATION: u64 = u64::MAX - 1;
-
-pub(crate) fn text(value: impl ToString) -> AttributeValue {
-    AttributeValue::S(value.to_string())
-}
-
-pub(crate) fn number(value: impl ToString) -> AttributeValue {
-    AttributeValue::N(value.to_string())
-}
-
-/// The caller's bytes as `SessionItems`, or nothing for no bytes: AWS's provider reads an item
-/// without the attribute as an empty session, and could not read an empty text.
-pub(crate) fn session_items(items: &[u8]) -> Option<AttributeValue> {
-    (!items.is_empty()).then(|| AttributeValue::S(BASE64.encode(items)))
-}
-
-/// An item as it was read. Attributes are looked at when they are asked for, so that one that does
-/// not matter to an operation cannot stop it.
+/// An item as it was read. An attribute is parsed only when an operation asks for it. A malformed
+/// attribute therefore fails only the operations that need it.
 #[derive(Clone)]
 pub(crate) struct Item(pub(crate) HashMap<String, AttributeValue>);
 
 impl Item {
-    /// Whether a session lives in it at `now`: [`crate::condition::LIVE`], told from an image.
+    /// Whether the item is a live session at `now`, by the same rule as [`condition::LIVE`].
     pub(crate) fn is_live(&self, now: Timestamp) -> Result<bool, Error> {
-        let mut tell_tales = [CREATE_DATE, SESSION_ITEMS, LOCK_ID].into_iter();
-        let ghost = !tell_tales.any(|name| self.0.contains_key(name));
+        let mut signs_of_a_session = [CREATE_DATE, SESSION_ITEMS, LOCK_ID].into_iter();
+        let ghost = !signs_of_a_session.any(|name| self.0.contains_key(name));
         if ghost || !self.0.contains_key(EXPIRES) {
             return Ok(false);
         }
@@ -126,7 +54,7 @@ impl Item {
         self.flag(FLAGS)
     }
 
-    /// Whether the last lock was told to initialize.
+    /// Whether the request that took the last lock was told to initialize the session.
     pub(crate) fn lock_initialized(&self) -> Result<bool, Error> {
         self.flag(LOCK_FLAGS)
     }
@@ -135,7 +63,7 @@ impl Item {
         self.number(LOCK_GENERATION)
     }
 
-    /// The lock that stands.
+    /// The lock, if the session is locked.
     pub(crate) fn lock(&self) -> Result<Option<Lock>, Error> {
         if !self.is_locked()? {
             return Ok(None);
@@ -145,17 +73,17 @@ impl Item {
         Ok(Some(Lock { id, date, lease_ends: self.lease_ends(&id)? }))
     }
 
-    /// When the last lock was taken, if that can be read.
+    /// When the last lock was taken. `None` also if the date is malformed.
     pub(crate) fn lock_date(&self) -> Option<Timestamp> {
         self.timestamp(LOCK_DATE).ok().flatten()
     }
 
-    /// Since when it is known to be a ghost.
+    /// When the sweep first saw that the item is a ghost. `None` also if the date is malformed.
     pub(crate) fn ghost_since(&self) -> Option<Timestamp> {
         self.timestamp(GHOST_SINCE).ok().flatten()
     }
 
-    /// When the lease of a lock is over, if it has one.
+    /// When the lease of `lock` expires. `None` if the item has no lease, or that of another lock.
     fn lease_ends(&self, lock: &LockId) -> Result<Option<Timestamp>, Error> {
         if self.text(LEASE_OF)? != Some(lock.key.to_string().as_str()) {
             return Ok(None);
@@ -163,27 +91,27 @@ impl Item {
         self.timestamp(LEASE_ENDS)
     }
 
-    /// The last lock, whether it stands or was given back.
+    /// The id of the last lock, even if that lock was released.
     pub(crate) fn last_lock_id(&self) -> Result<Option<LockId>, Error> {
         let Some(key) = self.text(LOCK_ID)? else { return Ok(None) };
         let key = key.parse().map_err(|_| Error::Malformed { attribute: LOCK_ID })?;
         Ok(Some(LockId { key, generation: self.generation()?.unwrap_or(0) }))
     }
 
-    /// Whether a fetch of the same request was told to initialize.
+    /// Whether a fetch with this key was told to initialize the session.
     pub(crate) fn is_initialized_by(&self, key: &RequestKey) -> Result<bool, Error> {
         Ok(self.text(INITIALIZED_BY)? == Some(key.to_string().as_str()))
     }
 
-    /// Whether the same request has stored already, without a lock.
+    /// Whether the last store without a lock had this key.
     pub(crate) fn is_stored_by(&self, key: &RequestKey) -> Result<bool, Error> {
         Ok(self.text(STORED_BY)? == Some(key.to_string().as_str()))
     }
 
-    /// The session in it.
+    /// The session in the item. If it has no timeout of its own, `default_timeout` applies.
     pub(crate) fn session(
         &self,
-        setting: SessionTimeout,
+        default_timeout: SessionTimeout,
         initialize: bool,
         lock: Option<Lock>,
     ) -> Result<Session, Error> {
@@ -195,7 +123,7 @@ impl Item {
         };
         Ok(Session {
             items,
-            timeout: self.timeout()?.unwrap_or(setting),
+            timeout: self.timeout()?.unwrap_or(default_timeout),
             expires: self.expires()?,
             initialize,
             lock,
@@ -228,7 +156,7 @@ impl Item {
         }
     }
 
-    /// A missing flag is down.
+    /// Whether a flag is set. A missing flag is not set.
     fn flag(&self, attribute: &'static str) -> Result<bool, Error> {
         match self.number::<u8>(attribute)? {
             None | Some(0) => Ok(false),
@@ -238,7 +166,7 @@ impl Item {
     }
 }
 
-/// Leaves every value out: they are a secret and a session.
+/// Prints only the names of the attributes. The values hold the session and its id, a secret.
 impl std::fmt::Debug for Item {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_set().entries(self.0.keys()).finish()

@@ -1,49 +1,37 @@
 //! Sessions of web applications in one DynamoDB table.
 //!
-//! This crate knows DynamoDB; it knows no HTTP and no Lambda. Its items are those of AWS's ASP.NET
-//! session provider, with a few attributes more, so both may work on the same table at once.
+//! This crate knows DynamoDB. It does not know HTTP or Lambda. Its items are those of AWS's ASP.NET
+//! session provider, with a few more attributes. Both can work on the same table at the same time.
 //!
 //! # Layout
 //!
-//! - [`SessionStore`] has a method for each operation, each in a file of its own: `create`,
-//!   `fetch`, `lock`, `store`, `release`, `touch`, `remove`, and for the sweep `expire` and `sweep`.
-//! - `item` reads and writes the attributes; `condition` holds what a write may ask for.
-//! - [`SessionId`], [`LockId`], [`RequestKey`], [`SessionTimeout`], [`Timestamp`] can only hold what
-//!   is valid.
-//! - [`Error`] tells refusals from failures.
-//! - [`client`] makes the DynamoDB client with our timeouts and retries; [`table`] looks at the table.
+//! These are the rooms of the code, lowest first. A module may name only its own room and lower
+//! rooms. No operation names another operation. `tests/layers.rs` checks both.
+//!
+//! - `values`: session ids, sessions, locks, times and session timeouts. Knows nothing of DynamoDB.
+//!   Each type can hold only valid values.
+//! - `error`: [`Error`], which tells refusals from failures.
+//! - `item`: a session as an item: its attributes, the conditions of writes, reading an item.
+//! - `dynamodb`: the [`client`], the [`table`], the [`SessionStore`], conditional writes, and the
+//!   capacity that calls consume.
+//! - `operations`: a file for each operation: `create`, `fetch`, `lock`, `store`, `release`,
+//!   `touch`, `remove`. Beside them: the deadline, waiting, renewal, and the reasons of refused
+//!   writes.
+//! - `sweep`: deletes expired sessions, one pass over the table after another.
 
-pub mod client;
-mod condition;
-mod create;
+mod dynamodb;
 mod error;
-mod fetch;
-mod id;
 mod item;
-mod lifetime;
-mod lock;
-mod release;
-mod remove;
-mod session;
-mod sessions;
-mod spent;
-mod store;
+mod operations;
 mod sweep;
-pub mod table;
-mod timeout;
-mod timestamp;
-mod touch;
-mod wait;
-mod write;
+mod values;
 
-pub use create::Created;
-pub use error::{Error, chain};
-pub use id::{InvalidSessionId, SessionId};
-pub use lock::{InvalidLease, Lease, Locking};
-pub use session::{InvalidLockId, InvalidRequestKey, Lock, LockId, RequestKey, Session};
-pub use sessions::{Moment, SessionStore, Settings, Ttl, WRITE_DEADLINE};
-pub use spent::Spent;
-pub use store::{Claim, Only, Stored};
-pub use sweep::{Expired, Pass, Sweep, SweepProgress, Sweeping};
-pub use timeout::{InvalidSessionTimeout, SessionTimeout};
-pub use timestamp::{InvalidTimestamp, Timestamp};
+pub use dynamodb::{SessionStore, Settings, Ttl, Usage, client, table};
+pub use error::{Error, error_chain};
+pub use operations::{Created, LockOptions, Stored};
+pub use sweep::{ExpireOutcome, Pass, SweepOptions, SweepProgress, SweepReport};
+pub use values::{
+    InvalidLease, InvalidLockId, InvalidRequestKey, InvalidSessionId, InvalidSessionTimeout,
+    InvalidTimestamp, Lease, Lock, LockId, Precondition, RequestKey, RequestTime, Session,
+    SessionId, SessionTimeout, StoreMode, Timestamp, WRITE_DEADLINE,
+};

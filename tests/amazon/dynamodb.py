@@ -15,6 +15,8 @@ from moto.iam.access_control import IAMPolicy, PermissionResult
 
 import stack
 
+# The `local` that is built already, or the one that a plain build makes.
+LOCAL = pathlib.Path(os.environ.get("LOCAL", stack.ROOT / "target/debug/local"))
 JARS = pathlib.Path(os.environ.get("DYNAMODB_LOCAL", stack.ROOT / "target/dynamodb-local"))
 
 

@@ -34,11 +34,12 @@ def source():
     return yaml_parse((ROOT / "template.yaml").read_text())
 
 
-def transformed():
-    """The template without SAM, as the service that deploys it makes it."""
-    template = source()
-    # What `sam package` does.
-    template["Globals"]["Function"]["CodeUri"] = {"Bucket": "code", "Key": "code.zip"}
+def transformed(template=None):
+    """A template without SAM, as the service that deploys it makes it; ours, if none is given."""
+    if template is None:
+        template = source()
+        # What `sam package` does.
+        template["Globals"]["Function"]["CodeUri"] = {"Bucket": "code", "Key": "code.zip"}
     return transform(template, {}, ManagedPolicies())
 
 
@@ -84,13 +85,13 @@ def resolved(**parameters):
     }
 
 
-def create(**parameters):
-    """A stack in moto, with these parameters: its resources' names."""
+def create(template=None, **parameters):
+    """A stack in moto, with these parameters: its resources' names. Ours, if no template is given."""
     lists = [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]
     cloudformation = boto3.client("cloudformation", REGION)
     cloudformation.create_stack(
         StackName="sessions",
-        TemplateBody=json.dumps(transformed()),
+        TemplateBody=json.dumps(transformed(template)),
         Parameters=lists,
         Capabilities=["CAPABILITY_IAM"],
     )

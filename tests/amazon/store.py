@@ -9,5 +9,5 @@ import stack
 
 with dynamodb.local() as port:
     environment = os.environ | {"TEST_DYNAMODB_URL": f"http://127.0.0.1:{port}"}
-    command = ["cargo", "test", "--locked", "-p", "tests"]
+    command = ["cargo", "test", "--locked", "--workspace", "--test", "tests"]
     sys.exit(subprocess.run(command, cwd=stack.ROOT, env=environment).returncode)

@@ -73,6 +73,7 @@ def running(operation, upstream, role=None, variables=None):
             # What Lambda gives, from the template's logging configuration.
             "AWS_LAMBDA_LOG_FORMAT": properties["LoggingConfig"]["LogFormat"],
             "AWS_LAMBDA_LOG_LEVEL": properties["LoggingConfig"]["ApplicationLogLevel"],
+            "_HANDLER": properties["Handler"],
             "AWS_LAMBDA_FUNCTION_NAME": operation,
             "AWS_LAMBDA_FUNCTION_VERSION": "1",
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": properties["MemorySize"],
@@ -91,7 +92,7 @@ def running(operation, upstream, role=None, variables=None):
                 f"127.0.0.1:{invoke}",
                 "--runtime-api-address",
                 f"127.0.0.1:{runtime}",
-                stack.ROOT / f"target/lambda-x86_64/{operation}/bootstrap",
+                stack.ROOT / "target/lambda-x86_64/session-state/bootstrap",
             ],
             env={name: str(value) for name, value in environment.items()},
             stdout=subprocess.PIPE,
@@ -155,6 +156,37 @@ def test_a_function_answers_its_event_under_its_own_role(table, upstream, operat
     assert (event["Operation"], event["Outcome"]) == (operation, "ok")
     assert event["RequestId"]
     assert event["ColdStarts"] == 1
+
+
+def test_a_function_refuses_the_event_of_another_operation(table, upstream):
+    locked(table)
+    with running("fetch", upstream) as function:
+        answer = function.send("lock")
+
+        assert "serves the operation fetch" in answer["errorMessage"], answer
+        assert function.seen == ["dynamodb:DescribeTable"]
+        lines = function.lines()
+    [line] = [line for line in lines if line.get("level") == "ERROR"]
+    assert line["operation"] == "fetch", line
+    # The first line of the log says what runs.
+    assert lines[0]["version"] == "0.1.0" and lines[0]["assignment"] == "fetch", lines[0]
+
+
+def test_without_a_handler_the_route_of_the_event_names_the_operation(table, upstream):
+    """The emulator hands over no handler of its own, as `cargo lambda` does not."""
+    locked(table)
+    with running("fetch", upstream, variables={"_HANDLER": "bootstrap"}) as function:
+        assert function.send("fetch")["statusCode"] == 200
+        # By its route it is a lock, which the role of fetch may do as well.
+        assert function.send("lock")["statusCode"] == 423
+
+
+def test_a_handler_that_is_no_operation_stops_the_function(table, upstream):
+    with running("fetch", upstream, variables={"_HANDLER": "fetsch"}) as function:
+        with pytest.raises(Exception):
+            function.send("fetch")
+        lines = function.lines()
+    assert any("_HANDLER" in line.get("error", "") for line in lines), lines
 
 
 def test_a_lock_may_look_under_its_own_role(table, upstream):

@@ -21,7 +21,7 @@ GOOD = Credentials("AKID", "secret", "a session token")
 def url():
     port = dynamodb.free_port()
     process = subprocess.Popen(
-        [stack.ROOT / "target/debug/local", "--port", str(port), "--dynamodb-port", "0"]
+        [dynamodb.LOCAL, "--port", str(port), "--dynamodb-port", "0"]
         + ["--iam", "AKID:secret"],
         stdout=subprocess.DEVNULL,
     )

@@ -19,8 +19,7 @@ PATIENCE = 300
 def watch():
     here, there, table = dynamodb.free_port(), dynamodb.free_port(), dynamodb.free_port()
     local = subprocess.Popen(
-        ["cargo", "run", "--quiet", "--locked", "-p", "local", "--"]
-        + ["--port", str(there), "--dynamodb-port", str(table)],
+        [dynamodb.LOCAL, "--port", str(there), "--dynamodb-port", str(table)],
         cwd=stack.ROOT,
         stdout=subprocess.DEVNULL,
     )
@@ -70,7 +69,7 @@ def test_the_router_serves_every_route(watch):
 def test_an_event_can_be_sent_by_hand(watch):
     # A function that nobody serves would hang it for ever.
     sent = subprocess.run(
-        ["cargo", "lambda", "invoke", "-A", "127.0.0.1", "-P", str(watch), "lock"]
+        ["cargo", "lambda", "invoke", "-A", "127.0.0.1", "-P", str(watch), "session-state"]
         + ["--data-file", "events/lock.json"],
         cwd=stack.ROOT,
         capture_output=True,

@@ -1,10 +1,11 @@
-//! What the events cost a request: the same requests with and without, in turn, in one run.
+//! The time that the event of a request costs: one run sends the same requests with and without
+//! events, in turn.
 //!
-//! `cargo bench -p tests --bench metrics --profile dev`. Times are of this machine: only their ratio
-//! means something.
+//! `cargo bench -p tests --bench metrics --profile dev`. The times depend on the machine. Only
+//! their ratio means something.
 
-#![expect(clippy::unwrap_used, reason = "a benchmark that cannot run has nothing to say")]
-#![expect(dead_code, reason = "the tests use more of their support than this")]
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot run should panic")]
+#![expect(dead_code, reason = "this benchmark uses only a part of the support for tests")]
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -23,7 +24,7 @@ const REQUESTS: usize = 100;
 
 async fn service(metrics: Option<Arc<Metrics>>) -> Service {
     let table = Table::new().await;
-    let app = App { metrics, ..App::over(table.sessions.clone()) };
+    let app = App { metrics, ..App::new(table.sessions.clone()) };
     let service = Service::of(table, app);
     service.ask("PUT", &[], &[7; 1000]).await;
     service
@@ -39,11 +40,11 @@ async fn time(service: &Service) -> Duration {
 
 #[tokio::main]
 async fn main() {
-    // `cargo test --benches` asks only whether it runs.
+    // `cargo test --benches` checks only that the benchmark starts.
     if !std::env::args().any(|argument| argument == "--bench") {
         return;
     }
-    // A file, as standard output is in Lambda.
+    // In Lambda, too, the standard output is a file.
     let out = std::fs::File::create("/dev/null").unwrap();
     let with = service(Some(Arc::new(Metrics::new("SessionState", false, out)))).await;
     let without = service(None).await;

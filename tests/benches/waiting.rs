@@ -1,11 +1,12 @@
-//! What it costs to wait for a locked session, in calls and capacity units, beside AWS's provider.
+//! The cost of waiting for a locked session, in calls and capacity units, compared with AWS's
+//! provider.
 //!
-//! `cargo bench -p tests --bench waiting --profile dev`. Counts come from a proxy between the store and the embedded
-//! DynamoDB; a refused write is counted by the size of the item. Times are of this machine: only their
-//! ratios mean something.
+//! `cargo bench -p tests --bench waiting --profile dev`. The store counts calls and units over the
+//! embedded DynamoDB. The units of a refused write are computed from the size of the item. The
+//! times depend on the machine. Only their ratios mean something.
 
-#![expect(clippy::unwrap_used, reason = "a benchmark that cannot run has nothing to say")]
-#![expect(dead_code, reason = "the tests use more of their support than this")]
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot run should panic")]
+#![expect(dead_code, reason = "this benchmark uses only a part of the support for tests")]
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -13,35 +14,39 @@ mod support;
 use std::sync::Arc;
 use std::time::Duration;
 
-use session_store::{Claim, Error, Locking, Moment, Only, RequestKey, Spent, Timestamp};
+use session_store::{
+    Error, LockOptions, Precondition, RequestKey, RequestTime, StoreMode, Timestamp, Usage,
+};
 use tokio::time::{Instant, sleep};
 
 use support::{Table, id, old};
 
-fn now() -> Moment {
+fn now() -> RequestTime {
     let now = Timestamp::now();
-    Moment { now, received: now }
+    RequestTime { now, received: now }
 }
 
-/// A table with a session of so many bytes, which nobody holds.
+/// A table with an unlocked session of this many bytes.
 async fn table(bytes: usize) -> Arc<Table> {
     let table = Table::new().await;
-    let claim = Claim::NoLock { key: RequestKey::random(), only: Only::New };
-    table.sessions.store(&id(), claim, &vec![7; bytes], None, now()).await.unwrap();
+    let mode =
+        StoreMode::WithoutLock { key: RequestKey::random(), precondition: Precondition::New };
+    table.sessions.store(&id(), mode, &vec![7; bytes], None, now()).await.unwrap();
     Arc::new(table)
 }
 
-/// What the waiters did while the session was held, in all, and how they came to their turns.
-struct Seen {
-    while_held: Spent,
-    in_all: Spent,
+/// What the waiters used, and when they got the lock.
+struct Measured {
+    /// Until the holder released the lock.
+    while_held: Usage,
+    in_all: Usage,
     /// Read units in each second.
     by_second: Vec<f64>,
-    /// When each waiter had the lock, since the release.
+    /// When each waiter got the lock, counted from the release.
     turns: Vec<Duration>,
 }
 
-/// How a waiter comes to its turn.
+/// How a waiter waits for the lock.
 #[derive(Clone, Copy)]
 enum By {
     /// `Prefer: wait`.
@@ -50,39 +55,40 @@ enum By {
     Polling,
 }
 
-/// One holder for `hold`, and so many waiters.
-async fn run(bytes: usize, waiters: usize, hold: Duration, by: By) -> Seen {
+/// One request holds the lock for `hold`, and `waiters` requests wait for it.
+async fn run(bytes: usize, waiters: usize, hold: Duration, by: By) -> Measured {
     let table = table(bytes).await;
     let holder =
-        table.sessions.lock(&id(), Locking::by(RequestKey::random()), now()).await.unwrap();
+        table.sessions.lock(&id(), LockOptions::new(RequestKey::random()), now()).await.unwrap();
     let holder = holder.lock.unwrap().id;
-    let crowd = table.sessions.with_own_account();
+    let metered = table.sessions.metered();
     let started = Instant::now();
     let tasks: Vec<_> = (0..waiters)
         .map(|waiter| {
-            let crowd = crowd.clone();
+            let metered = metered.clone();
             tokio::spawn(async move {
                 if let By::Polling = by {
-                    // Each page polls from when it came, and they do not all come at once.
+                    // As in practice, the waiters start at different times, each with its own
+                    // polls.
                     sleep(Duration::from_millis(500) * u32::try_from(waiter).unwrap() / 10).await;
                 }
-                let mut locking = Locking::by(RequestKey::random());
+                let mut lock_options = LockOptions::new(RequestKey::random());
                 if let By::Waiting = by {
-                    locking.wait = Duration::from_secs(100);
+                    lock_options.wait = Duration::from_secs(100);
                 }
                 let session = loop {
-                    match crowd.lock(&id(), locking, now()).await {
+                    match metered.lock(&id(), lock_options, now()).await {
                         Ok(session) => break session,
                         Err(Error::Locked(lock)) => {
-                            locking.seen = Some(lock.id);
+                            lock_options.seen = Some(lock.id);
                             sleep(Duration::from_millis(500)).await;
                         }
                         Err(error) => panic!("{error}"),
                     }
                 };
-                let had = started.elapsed();
-                crowd.release(&id(), session.lock.unwrap().id, None, now()).await.unwrap();
-                had
+                let locked_at = started.elapsed();
+                metered.release(&id(), session.lock.unwrap().id, None, now()).await.unwrap();
+                locked_at
             })
         })
         .collect();
@@ -90,11 +96,11 @@ async fn run(bytes: usize, waiters: usize, hold: Duration, by: By) -> Seen {
     let mut before = 0.0;
     while started.elapsed() < hold {
         sleep(Duration::from_secs(1)).await;
-        let spent = crowd.spent().read_units;
-        by_second.push(spent - before);
-        before = spent;
+        let used = metered.usage().read_units;
+        by_second.push(used - before);
+        before = used;
     }
-    let while_held = crowd.spent();
+    let while_held = metered.usage();
     table.sessions.release(&id(), holder, None, now()).await.unwrap();
     let released = started.elapsed();
     let mut turns = Vec::new();
@@ -102,7 +108,7 @@ async fn run(bytes: usize, waiters: usize, hold: Duration, by: By) -> Seen {
         turns.push(task.await.unwrap().saturating_sub(released));
     }
     turns.sort_unstable();
-    Seen { while_held, in_all: crowd.spent(), by_second, turns }
+    Measured { while_held, in_all: metered.usage(), by_second, turns }
 }
 
 fn median_gap(turns: &[Duration]) -> Duration {
@@ -111,31 +117,31 @@ fn median_gap(turns: &[Duration]) -> Duration {
     gaps[gaps.len() / 2]
 }
 
-fn say(name: &str, bytes: usize, seen: &Seen) {
-    let refused_units = |spent: &Spent| f64::from(spent.refused_writes) * write_units(bytes);
+fn print(name: &str, bytes: usize, measured: &Measured) {
+    let refused_units = |usage: &Usage| f64::from(usage.refused_writes) * write_units(bytes);
     println!("{name}");
     println!(
-        "  while held: {} writes refused, {:.1} read units; most in a second {:.1}, after the first {:.1}",
-        seen.while_held.refused_writes,
-        seen.while_held.read_units,
-        seen.by_second.iter().copied().fold(0.0, f64::max),
-        seen.by_second[1..].iter().copied().fold(0.0, f64::max),
+        "  while held: {} refused writes, {:.1} read units; at most {:.1} in a second, {:.1} after the first second",
+        measured.while_held.refused_writes,
+        measured.while_held.read_units,
+        measured.by_second.iter().copied().fold(0.0, f64::max),
+        measured.by_second[1..].iter().copied().fold(0.0, f64::max),
     );
     println!(
-        "  in all: {} writes refused, of about {:.0} units; last turn {:.2} s after the release, median gap {:.1} ms",
-        seen.in_all.refused_writes,
-        refused_units(&seen.in_all),
-        seen.turns.last().unwrap().as_secs_f64(),
-        median_gap(&seen.turns).as_secs_f64() * 1000.0,
+        "  in all: {} refused writes of about {:.0} units; the last waiter locked {:.2} s after the release, median gap {:.1} ms",
+        measured.in_all.refused_writes,
+        refused_units(&measured.in_all),
+        measured.turns.last().unwrap().as_secs_f64(),
+        median_gap(&measured.turns).as_secs_f64() * 1000.0,
     );
 }
 
-/// Of an item with a session of so many bytes.
+/// The write units of an item with a session of this many bytes.
 fn write_units(bytes: usize) -> f64 {
     ((bytes.div_ceil(3) * 4 + 400) as f64 / 1024.0).ceil()
 }
 
-/// AWS's provider: a failed write and a read of the whole item every half second.
+/// AWS's provider: each waiter makes a refused write and reads the whole item, every half second.
 async fn aws_provider(bytes: usize, waiters: usize, hold: Duration) {
     let table = table(bytes).await;
     old::lock(&table, &RequestKey::random().to_string(), now()).await;
@@ -159,19 +165,19 @@ async fn aws_provider(bytes: usize, waiters: usize, hold: Duration) {
     }
     let units = f64::from(polls) * write_units(bytes);
     println!(
-        "  AWS's provider, its calls replayed: {polls} writes refused, of about {units:.0} units, and {polls} reads"
+        "  AWS's provider, calls replayed: {polls} refused writes of about {units:.0} units, and {polls} reads"
     );
 }
 
-/// How long a lock and a release take where nobody waits.
+/// The time of a lock and a release without waiters.
 async fn alone() {
     let table = table(1000).await;
-    let sessions = table.sessions.with_own_account();
+    let sessions = table.sessions.metered();
     let rounds = 500;
     let bare_client = session_store::client::at(&table.proxy.url);
     let started = Instant::now();
     for _ in 0..rounds {
-        let key = Locking::by(RequestKey::random());
+        let key = LockOptions::new(RequestKey::random());
         let session = sessions.lock(&id(), key, now()).await.unwrap();
         sessions.release(&id(), session.lock.unwrap().id, None, now()).await.unwrap();
     }
@@ -185,29 +191,29 @@ async fn alone() {
         set.expression_attribute_values(":n", n).send().await.unwrap();
     }
     let bare = started.elapsed();
-    println!("nobody waits");
+    println!("without waiters");
     println!(
         "  {:.2} calls for a lock and a release; {:.2} times as long as two bare writes",
-        f64::from(sessions.spent().calls) / f64::from(rounds),
+        f64::from(sessions.usage().calls) / f64::from(rounds),
         ours.as_secs_f64() / bare.as_secs_f64(),
     );
 }
 
 #[tokio::main]
 async fn main() {
-    // `cargo test --benches` asks only whether it runs.
+    // `cargo test --benches` checks only that the benchmark starts.
     if !std::env::args().any(|argument| argument == "--bench") {
         return;
     }
     let (five, ten) = (Duration::from_secs(5), Duration::from_secs(10));
     for (name, bytes) in [("1 KB", 1000), ("20 KB", 20_000)] {
         for (how, by) in [("Lock-Seen every 500 ms", By::Polling), ("Prefer: wait", By::Waiting)] {
-            let seen = run(bytes, 10, five, by).await;
-            say(&format!("{name}, ten waiters, held for 5 s, {how}"), bytes, &seen);
+            let measured = run(bytes, 10, five, by).await;
+            print(&format!("{name}, ten waiters, held for 5 s, {how}"), bytes, &measured);
         }
         aws_provider(bytes, 10, five).await;
     }
-    let seen = run(290_000, 50, ten, By::Waiting).await;
-    say("290 KB, fifty waiters, held for 10 s, Prefer: wait", 290_000, &seen);
+    let measured = run(290_000, 50, ten, By::Waiting).await;
+    print("290 KB, fifty waiters, held for 10 s, Prefer: wait", 290_000, &measured);
     alone().await;
 }

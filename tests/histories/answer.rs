@@ -1,4 +1,4 @@
-//! What DynamoDB answers, or what the network makes of it.
+//! Answers of DynamoDB, whole or torn by the network.
 
 use std::io;
 use std::pin::Pin;
@@ -8,7 +8,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::Response;
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 
-/// A body, or the first half of one.
+/// The body of an answer. If it is torn, the connection is reset after the first half.
 pub(crate) struct Answer {
     bytes: Option<Bytes>,
     torn: bool,
@@ -43,17 +43,18 @@ impl Body for Answer {
     }
 }
 
-/// The answer as it came.
+/// The answer of DynamoDB, whole.
 pub(crate) async fn whole(response: Response<Full<Bytes>>) -> Response<Answer> {
     let (parts, body) = response.into_parts();
     let Ok(body) = body.collect().await;
     Response::from_parts(parts, Answer { bytes: Some(body.to_bytes()), torn: false })
 }
 
-/// As DynamoDB words it.
+/// An error in the format of DynamoDB.
 pub(crate) fn error(status: u16, name: &str) -> Response<Answer> {
     let body = format!(r#"{{"__type":"com.amazonaws.dynamodb.v20120810#{name}","message":"-"}}"#);
     let mut response = Response::new(Answer { bytes: Some(body.into()), torn: false });
-    *response.status_mut() = hyper::StatusCode::from_u16(status).expect("it is one");
+    *response.status_mut() =
+        hyper::StatusCode::from_u16(status).expect("400 and 500 are status codes");
     response
 }

@@ -1,4 +1,4 @@
-//! Between the service and DynamoDB: a network on a bad day.
+//! A proxy between the service and DynamoDB. It acts as an unreliable network.
 
 use std::convert::Infallible;
 use std::io;
@@ -15,36 +15,36 @@ use tokio::sync::oneshot;
 use tokio::time::sleep;
 
 use crate::answer::{Answer, error, whole};
-use crate::record::{ASKED, Record, Run};
+use crate::record::{REQUEST_NUMBER, Record, Run};
 use crate::support::proxy::{Call, Http, forward, http};
 
-/// What becomes of a call.
+/// What happens to a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
     None,
-    /// It arrives after some milliseconds, and so after others that were sent later.
+    /// The call arrives some milliseconds late, so calls that are sent later may arrive first.
     Delay(u64),
-    /// The connection ends, and DynamoDB never sees it.
+    /// The connection is reset, and DynamoDB does not get the call.
     LoseRequest,
-    /// Nothing comes back, and DynamoDB never sees it.
+    /// DynamoDB does not get the call, and the function gets no answer for 30 s.
     Hang,
-    /// The connection ends, and some milliseconds later DynamoDB sees it all the same.
+    /// The connection is reset, but some milliseconds later DynamoDB gets the call.
     Late(u64),
-    /// DynamoDB does it, and the connection ends.
+    /// DynamoDB does the call, and the connection is reset before the answer.
     LoseAnswer,
-    /// DynamoDB does it, and the connection ends in the middle of the answer.
+    /// DynamoDB does the call, and the connection is reset in the middle of the answer.
     TearAnswer,
-    /// DynamoDB does it and answers, and some milliseconds later sees it again.
+    /// DynamoDB does the call and answers, and some milliseconds later gets the call again.
     Again(u64),
-    /// DynamoDB refuses it by this error, and does nothing.
+    /// DynamoDB answers with this error and does nothing.
     Throttle(&'static str),
-    /// DynamoDB says that it failed, and did nothing.
+    /// DynamoDB answers that it failed, and does nothing.
     Fail,
-    /// DynamoDB says that it failed, but has done it.
+    /// DynamoDB answers that it failed, but does the call.
     FailAfter,
 }
 
-/// The names of all faults: each must happen.
+/// The names of all faults. Every run must reach each of them.
 pub(crate) const FAULTS: [&str; 11] = [
     "delayed",
     "lost",
@@ -60,8 +60,8 @@ pub(crate) const FAULTS: [&str; 11] = [
 ];
 
 impl Fault {
-    /// One of eight calls meets a fault; of one in thirty requests every call meets one, so that the
-    /// SDK gives up.
+    /// One of eight calls meets a fault. In one of thirty requests every call meets a fault, and
+    /// then the SDK gives up.
     fn any(record: &Record, number: u64) -> Self {
         let random = &mut record.random_of_call(number);
         if record.random_of_request(number).u8(..30) == 0 {
@@ -106,7 +106,7 @@ impl Fault {
     }
 }
 
-/// The proxy.
+/// A proxy that lets calls meet faults.
 #[derive(Clone)]
 pub(crate) struct Chaos {
     upstream: String,
@@ -115,7 +115,7 @@ pub(crate) struct Chaos {
 }
 
 impl Chaos {
-    /// Starts it; says where it is.
+    /// Starts the proxy. Returns its URL.
     pub(crate) async fn start(upstream: &str, run: Arc<Run>) -> io::Result<String> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://{}", listener.local_addr()?);
@@ -140,9 +140,9 @@ impl Chaos {
 
     async fn meet(&self, request: Request<Incoming>) -> io::Result<Response<Answer>> {
         let call = Call::read(request).await?;
-        let asked = call.parts.headers.get(ASKED).and_then(|asked| asked.to_str().ok());
-        let Some((record, number)) = asked.and_then(|asked| self.run.find(asked)) else {
-            return Err(io::Error::other("a call that nobody asked for"));
+        let request = call.parts.headers.get(REQUEST_NUMBER).and_then(|value| value.to_str().ok());
+        let Some((record, number)) = request.and_then(|request| self.run.find(request)) else {
+            return Err(io::Error::other("the call names no request of this run"));
         };
         let fault = Fault::any(&record, number);
         if let Some(name) = fault.name() {
@@ -150,8 +150,8 @@ impl Chaos {
         }
         let deliver = |delay| self.deliver(&call, &record, number, delay);
         match fault {
-            Fault::None => heard(deliver(0)).await,
-            Fault::Delay(millis) => heard(deliver(millis)).await,
+            Fault::None => with_answer(deliver(0)).await,
+            Fault::Delay(millis) => with_answer(deliver(millis)).await,
             Fault::LoseRequest => cut(),
             Fault::Hang => {
                 sleep(Duration::from_secs(30)).await;
@@ -162,34 +162,35 @@ impl Chaos {
                 cut()
             }
             Fault::LoseAnswer => {
-                unheard(deliver(0)).await;
+                without_answer(deliver(0)).await;
                 cut()
             }
             Fault::TearAnswer => {
-                let mut answer = unheard(deliver(0)).await.ok_or(io::ErrorKind::NotConnected)?;
+                let mut answer =
+                    without_answer(deliver(0)).await.ok_or(io::ErrorKind::NotConnected)?;
                 answer.body_mut().tear();
                 Ok(answer)
             }
             Fault::Again(millis) => {
-                let answer = heard(deliver(0)).await;
+                let answer = with_answer(deliver(0)).await;
                 deliver(millis);
                 answer
             }
             Fault::Throttle(name) => Ok(error(400, name)),
             Fault::Fail => Ok(error(500, "InternalServerError")),
             Fault::FailAfter => {
-                unheard(deliver(0)).await;
+                without_answer(deliver(0)).await;
                 Ok(error(500, "InternalServerError"))
             }
         }
     }
 
-    /// Lets DynamoDB do it in a while, whatever becomes of who called. What it did without anybody
-    /// hearing of it is noted.
+    /// Sends the call to DynamoDB after a delay, even if the caller is gone by then. If the caller
+    /// gets no answer to a write, records the write.
     fn deliver(&self, call: &Call, record: &Arc<Record>, number: u64, delay: u64) -> Delivery {
         let (chaos, call, record) = (self.clone(), call.clone(), Arc::clone(record));
         let (answer, answered) = oneshot::channel();
-        let (hear, is_heard) = oneshot::channel();
+        let (confirm, confirmed) = oneshot::channel();
         let pending = record.pending();
         tokio::spawn(async move {
             if delay > 0 {
@@ -201,34 +202,35 @@ impl Chaos {
                 let end = record.clock();
                 let done = is_write && response.status() == 200;
                 let _ = answer.send(response);
-                // Whoever hears of it says so at once; who is gone, or will not, drops this.
-                if is_heard.await.is_err() && done {
+                // A caller that gets the answer confirms it. Otherwise the sender of the
+                // confirmation is dropped.
+                if confirmed.await.is_err() && done {
                     record.applied(number, start, end);
-                    chaos.run.tally.unheard();
+                    chaos.run.tally.write_without_answer();
                 }
             }
             drop(pending);
         });
-        Delivery { answered, hear }
+        Delivery { answered, confirm }
     }
 }
 
-/// A call on its way.
+/// A call that is on its way to DynamoDB.
 struct Delivery {
     answered: oneshot::Receiver<Response<Full<Bytes>>>,
-    hear: oneshot::Sender<()>,
+    confirm: oneshot::Sender<()>,
 }
 
-/// The answer, handed to who called.
-async fn heard(delivery: Delivery) -> io::Result<Response<Answer>> {
+/// Waits for the answer and hands it to the caller.
+async fn with_answer(delivery: Delivery) -> io::Result<Response<Answer>> {
     let response = delivery.answered.await.map_err(io::Error::other)?;
     let response = whole(response).await;
-    let _ = delivery.hear.send(());
+    let _ = delivery.confirm.send(());
     Ok(response)
 }
 
-/// The answer, when DynamoDB has given it; nobody hears it.
-async fn unheard(delivery: Delivery) -> Option<Response<Answer>> {
+/// Waits for the answer, and does not confirm that the caller gets it.
+async fn without_answer(delivery: Delivery) -> Option<Response<Answer>> {
     Some(whole(delivery.answered.await.ok()?).await)
 }
 

@@ -1,5 +1,5 @@
-//! The service, several times over as Lambda would run it: each in a runtime of its own, so that it
-//! can be killed in the middle of whatever it does.
+//! Several instances of the service, as in Lambda. Each has its own runtime, because then it can be
+//! killed in the middle of a request.
 
 use std::io;
 use std::net::SocketAddr;
@@ -18,12 +18,12 @@ use functions::App;
 use session_store::{SessionStore, Settings, client};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::record::{ASKED, Run};
+use crate::record::{REQUEST_NUMBER, Run};
 
-/// How many run at once.
+/// The number of instances.
 const INSTANCES: usize = 3;
 
-/// The running functions.
+/// The instances of the service. A slot is `None` while its instance restarts.
 pub(crate) struct Farm {
     dynamodb: String,
     settings: Settings,
@@ -32,11 +32,11 @@ pub(crate) struct Farm {
 
 struct Instance {
     address: SocketAddr,
-    /// Always there, but while it is dropped.
+    /// `None` only during the drop.
     runtime: Option<Runtime>,
 }
 
-/// It dies in the middle of whatever it does.
+/// Kills the instance in the middle of its requests.
 impl Drop for Instance {
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
@@ -46,17 +46,18 @@ impl Drop for Instance {
 }
 
 tokio::task_local! {
-    /// Which request this task answers.
-    static NOW_ASKED: String;
+    /// The number of the request that this task answers.
+    static CURRENT_REQUEST: String;
 }
 
-/// Says of every call to DynamoDB for which request it is. The SDK calls in the task that asks it.
+/// Adds the number of the request to every call to DynamoDB. This works because the SDK sends a
+/// call in the task that makes the call.
 #[derive(Debug)]
-struct SayAsked;
+struct AddRequestNumber;
 
-impl Intercept for SayAsked {
+impl Intercept for AddRequestNumber {
     fn name(&self) -> &'static str {
-        "SayAsked"
+        "AddRequestNumber"
     }
 
     fn modify_before_transmit(
@@ -65,20 +66,20 @@ impl Intercept for SayAsked {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let asked = NOW_ASKED.try_with(String::clone)?;
-        context.request_mut().headers_mut().insert(ASKED, asked);
+        let number = CURRENT_REQUEST.try_with(String::clone)?;
+        context.request_mut().headers_mut().insert(REQUEST_NUMBER, number);
         Ok(())
     }
 }
 
-async fn remember_asked(request: Request, next: Next) -> Response {
-    let asked = request.headers().get(ASKED).and_then(|asked| asked.to_str().ok());
-    let asked = asked.unwrap_or_default().to_owned();
-    NOW_ASKED.scope(asked, next.run(request)).await
+async fn remember_request_number(request: Request, next: Next) -> Response {
+    let number = request.headers().get(REQUEST_NUMBER).and_then(|number| number.to_str().ok());
+    let number = number.unwrap_or_default().to_owned();
+    CURRENT_REQUEST.scope(number, next.run(request)).await
 }
 
 impl Farm {
-    /// Starts all of them, over the DynamoDB at an address.
+    /// Starts all instances. They send their calls to the URL `dynamodb`.
     pub(crate) fn start(dynamodb: String, settings: Settings) -> io::Result<Arc<Self>> {
         let instances = (0..INSTANCES).map(|_| RwLock::new(None)).collect();
         let farm = Self { dynamodb, settings, instances };
@@ -88,14 +89,14 @@ impl Farm {
         Ok(Arc::new(farm))
     }
 
-    /// One that runs, if any does.
+    /// The address of a random instance. `None` if that instance is restarting.
     pub(crate) fn any(&self, random: &mut Rng) -> Option<SocketAddr> {
         let slot = &self.instances[random.usize(..INSTANCES)];
         let instance = slot.read().unwrap_or_else(PoisonError::into_inner);
         instance.as_ref().map(|instance| instance.address)
     }
 
-    /// Kills one after the other, and starts another in its place; one in a hundred operations or so.
+    /// Kills a random instance about every hundred operations, and starts a new one in its place.
     pub(crate) async fn kill_and_restart(&self, run: &Run) -> io::Result<()> {
         let mut random = Rng::with_seed(run.seed);
         let mut next = 0;
@@ -123,10 +124,11 @@ impl Farm {
         let address = listener.local_addr()?;
         let (url, settings) = (self.dynamodb.clone(), self.settings.clone());
         runtime.spawn(async move {
-            let config = client::at(&url).config().to_builder().interceptor(SayAsked).build();
+            let config =
+                client::at(&url).config().to_builder().interceptor(AddRequestNumber).build();
             let sessions = SessionStore::new(Client::from_conf(config), settings);
-            let router =
-                local::gateway::router(App::over(sessions), None).layer(from_fn(remember_asked));
+            let router = local::gateway::router(App::new(sessions), None)
+                .layer(from_fn(remember_request_number));
             let listener = tokio::net::TcpListener::from_std(listener)?;
             axum::serve(listener, router).await
         });

@@ -1,15 +1,17 @@
-//! Histories under faults: many who ask at once, over a network on a bad day, of functions that die.
-//! Whether the answers make sense is decided by a search for an order that explains them.
+//! Histories under faults: many tasks send requests at the same time, the network to DynamoDB
+//! fails, and functions are killed. For each session, a search looks for an order that explains all
+//! answers.
 //!
-//! `cargo test -p tests --test histories -- --seconds 60 --seed 7`. The seed fixes who asks what, as
-//! far as the answers are the same, and which call of which request meets which fault. It does not
-//! fix how the machine schedules them, so a failing run is kept in a file and not only in its seed.
+//! `cargo test -p tests --test histories -- --seconds 60 --seed 7`. The seed fixes which requests a
+//! task sends, as long as the answers are the same, and which fault each call of a request meets.
+//! It does not fix how the machine schedules the tasks. So an impossible history is written to a
+//! file, because its seed alone may not repeat it.
 //!
-//! - `visitor`: those who ask. `farm`: the service. `chaos`: the network, `answer` what
-//!   it makes of answers. `record`: what is kept.
+//! - `visitor` sends the requests. `farm` runs the service. `chaos` is the network between the
+//!   service and DynamoDB, and `answer` has the answers that it gives. `record` keeps the events.
 
-#![expect(clippy::unwrap_used, reason = "a check that cannot run has nothing to say")]
-#![expect(dead_code, reason = "the tests use more of their support than this")]
+#![expect(clippy::unwrap_used, reason = "a check that cannot run should panic")]
+#![expect(dead_code, reason = "this check uses only a part of the support for tests")]
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -30,7 +32,7 @@ use clap::Parser;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use indicatif::{ProgressBar, ProgressStyle};
-use local::table::{NewTable, find_or_make};
+use local::table::{NewTable, find_or_create};
 use session_store::{SessionTimeout, Settings, client};
 use tokio::task::{JoinSet, spawn_blocking};
 
@@ -39,42 +41,41 @@ use farm::Farm;
 use record::Run;
 use support::DynamoDb;
 use support::history::{History, Report, Verdict};
-use visitor::{Http, Visitor, Way};
+use visitor::{HistoryContext, Http, Visitor};
 
 /// Records histories of sessions under faults, and checks that each is possible.
 #[derive(Debug, Clone, Parser)]
 struct Options {
-    /// How long to run [default: 60, or until there are --operations]
+    /// Seconds to run [default: 60, or until --operations are recorded]
     #[arg(long)]
     seconds: Option<u64>,
-    /// How many operations to record, if that is sooner
+    /// Stop after this many operations, even before --seconds
     #[arg(long)]
     operations: Option<u64>,
-    /// Fixes the choices of who asks and of the faults [default: any]
+    /// Seed for the choice of requests and faults [default: random]
     #[arg(long)]
     seed: Option<u64>,
-    /// How many sessions at once
+    /// Number of sessions at the same time
     #[arg(long, default_value_t = 4)]
     sessions: usize,
-    /// How many ask of the same session at once
+    /// Number of tasks for each session
     #[arg(long, default_value_t = 5)]
     tasks: u64,
-    /// Where an impossible history is written to; from the repository's root
+    /// File for an impossible history, relative to the repository root
     #[arg(long, default_value = "target/impossible-history.txt")]
     out: PathBuf,
 }
 
-/// A run goes on for up to so many times as long, until all has happened that is to happen: how fast a
-/// machine is decides how much does within the time.
-const PATIENCE: u32 = 5;
+/// A run that has not reached all answers and faults continues, up to this many times its time. A
+/// slow machine reaches fewer of them within the time.
+const EXTENSION: u32 = 5;
 
-/// A history is that long, and whatever was on its way then. Shorter ones have less that can go
-/// wrong in them, longer ones take too long to check.
+/// The number of events after which a history ends. Requests that are still running are added.
+/// Shorter histories have less that can go wrong, and longer ones take too long to check.
 const LENGTH: usize = 70;
 
-/// Answers and ends of connections, of which a run in which one never came has not tested it. The rest
-/// are rarer: a release that comes too late to find its session, `503` and cut connections of every
-/// operation.
+/// The answers and cut connections that every run must reach. Others are too rare: a release that
+/// finds no session, and `503` and cut connections of the other operations.
 const ANSWERS: [&str; 29] = [
     "create 200",
     "create 201",
@@ -110,20 +111,20 @@ const ANSWERS: [&str; 29] = [
 #[tokio::main]
 async fn main() -> ExitCode {
     let mut options = Options::parse();
-    // Cargo runs tests in the folder of their package.
+    // Cargo runs tests in the directory of their package.
     options.out = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).join(options.out);
     let seed = options.seed.unwrap_or_else(|| fastrand::u64(..1_000_000));
     let run = Arc::new(Run::new(seed));
     println!("seed {seed}");
     let failed = record_and_check(&options, &run).await;
-    println!("{}", run.tally.say(run.started.elapsed()));
+    println!("{}", run.tally.report(run.started.elapsed()));
     if let Err(why) = failed {
         println!("FAILED: {why}");
         return ExitCode::FAILURE;
     }
     let missing = missing(&run);
     if !missing.is_empty() {
-        println!("FAILED: these never happened: {}", missing.join(", "));
+        println!("FAILED: the run did not reach: {}", missing.join(", "));
         return ExitCode::FAILURE;
     }
     println!("every history is possible");
@@ -136,17 +137,18 @@ impl Options {
         seconds.map(Duration::from_secs)
     }
 
-    /// Whether the run has seen enough.
-    fn is_over(&self, run: &Run) -> bool {
+    /// Whether the run has reached its time or its number of operations, and all answers and
+    /// faults.
+    fn is_done(&self, run: &Run) -> bool {
         let (elapsed, seconds) = (run.started.elapsed(), self.seconds());
-        let over = seconds.is_some_and(|seconds| elapsed >= seconds)
+        let is_long_enough = seconds.is_some_and(|seconds| elapsed >= seconds)
             || self.operations.is_some_and(|operations| run.tally.operations() >= operations);
-        let patience = PATIENCE * seconds.unwrap_or(Duration::from_secs(60));
-        over && (missing(run).is_empty() || elapsed >= patience)
+        let limit = EXTENSION * seconds.unwrap_or(Duration::from_secs(60));
+        is_long_enough && (missing(run).is_empty() || elapsed >= limit)
     }
 }
 
-/// What has not happened yet.
+/// The answers and faults that the run has not reached yet.
 fn missing(run: &Run) -> Vec<&'static str> {
     run.tally.missing(&[&ANSWERS[..], &chaos::FAULTS[..]].concat())
 }
@@ -166,11 +168,11 @@ async fn record_and_check(options: &Options, run: &Arc<Run>) -> Result<(), Strin
         let (options, run, farm) = (options.clone(), Arc::clone(run), Arc::clone(&farm));
         let (http, next) = (http.clone(), Arc::clone(&next));
         workers.spawn(async move {
-            while !options.is_over(&run) {
+            while !options.is_done(&run) {
                 let record = run.begin(next.fetch_add(1, Ordering::Relaxed));
                 let (http, farm, run) = (http.clone(), Arc::clone(&farm), Arc::clone(&run));
-                let way = Way { http, farm, run, record };
-                judge(history(way, options.tasks).await, &options).await?;
+                let context = HistoryContext { http, farm, run, record };
+                judge(history(context, options.tasks).await, &options).await?;
             }
             Ok(())
         });
@@ -188,16 +190,16 @@ async fn record_and_check(options: &Options, run: &Arc<Run>) -> Result<(), Strin
     result
 }
 
-/// The history of one session.
-async fn history(way: Way, tasks: u64) -> History {
+/// Makes the history of one session.
+async fn history(context: HistoryContext, tasks: u64) -> History {
     let mut visitors = JoinSet::new();
     for index in 1..=tasks {
-        visitors.spawn(Visitor::new(way.clone(), index).visit(LENGTH));
+        visitors.spawn(Visitor::new(context.clone(), index).visit(LENGTH));
     }
     visitors.join_all().await;
-    way.record.arrived().await;
-    Visitor::new(way.clone(), tasks + 1).conclude().await;
-    way.run.finish(&way.record).await
+    context.record.arrived().await;
+    Visitor::new(context.clone(), tasks + 1).conclude().await;
+    context.run.finish(&context.record).await
 }
 
 async fn judge(history: History, options: &Options) -> Result<(), String> {
@@ -213,11 +215,11 @@ async fn judge(history: History, options: &Options) -> Result<(), String> {
             let events: Vec<_> = history.events.iter().map(ToString::to_string).collect();
             std::fs::write(&options.out, events.join("\n")).unwrap();
             let session = history.session;
-            Err(format!("{session} cannot be decided: {}", options.out.display()))
+            Err(format!("the history of {session} is too long to check: {}", options.out.display()))
         }
         Verdict::Impossible(impossible) => {
             let report = Report(&history, &impossible).to_string();
-            // Where it runs by itself, its output may be all that is left of it.
+            // In CI, the output may be all that is kept.
             println!("{report}");
             std::fs::write(&options.out, report).unwrap();
             let session = &history.session;
@@ -226,7 +228,7 @@ async fn judge(history: History, options: &Options) -> Result<(), String> {
     }
 }
 
-/// A table in the embedded DynamoDB.
+/// The embedded DynamoDB with a table, and the settings of the store.
 async fn table() -> (DynamoDb, Settings) {
     let dynamodb = DynamoDb::start().await;
     let settings = Settings {
@@ -241,11 +243,11 @@ async fn table() -> (DynamoDb, Settings) {
         capacity: None,
         ttl_attribute: None,
     };
-    find_or_make(&client::at(&dynamodb.url), &new).await.unwrap();
+    find_or_create(&client::at(&dynamodb.url), &new).await.unwrap();
     (dynamodb, settings)
 }
 
-/// On a terminal, how far it is: in operations if so many are wanted, else in seconds.
+/// Shows a progress bar on a terminal: in operations with `--operations`, otherwise in seconds.
 async fn show(run: Arc<Run>, options: Options) {
     let style = ProgressStyle::with_template("{elapsed} {bar:40} {eta} left, {msg}").unwrap();
     let seconds = options.seconds().map_or(0, |seconds| seconds.as_secs());

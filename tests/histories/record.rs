@@ -1,4 +1,4 @@
-//! What is kept of a run: the histories that are being made, and how often what happened.
+//! The record of a run: its unfinished histories, and counts of all answers and faults.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -10,10 +10,10 @@ use fastrand::Rng;
 use crate::support::history::{Event, History, Outcome};
 use crate::support::operation::Op;
 
-/// The header by which a call to DynamoDB says which request it is for: `history.number`.
-pub(crate) const ASKED: &str = "x-asked";
+/// The header by which a call to DynamoDB names its request: `{history}.{number}`.
+pub(crate) const REQUEST_NUMBER: &str = "x-request-number";
 
-/// A run: all its histories.
+/// A run, with its unfinished histories.
 pub(crate) struct Run {
     pub(crate) seed: u64,
     pub(crate) started: Instant,
@@ -21,37 +21,37 @@ pub(crate) struct Run {
     records: Mutex<HashMap<u64, Arc<Record>>>,
 }
 
-/// How often what happened.
+/// Counts of operations, answers and faults.
 #[derive(Default)]
 pub(crate) struct Tally {
     operations: AtomicU64,
-    unheard: AtomicU64,
+    writes_without_answer: AtomicU64,
     kills: AtomicU64,
     histories: AtomicU64,
     answers: Mutex<BTreeMap<String, u64>>,
     faults: Mutex<BTreeMap<&'static str, u64>>,
 }
 
-/// A history in the making.
+/// An unfinished history.
 pub(crate) struct Record {
     index: u64,
     seed: u64,
     started: Instant,
     events: Mutex<Vec<Event>>,
-    asked: Mutex<HashMap<u64, Asked>>,
+    requests: Mutex<HashMap<u64, SentRequest>>,
     pending: AtomicUsize,
 }
 
 /// A request that was sent.
-struct Asked {
+struct SentRequest {
     who: String,
     op: Op,
     start: i64,
-    /// How many calls to DynamoDB were for it.
+    /// The number of its calls to DynamoDB so far.
     calls: u64,
 }
 
-/// A call that DynamoDB has yet to do. Nothing is judged before.
+/// A call that has not reached DynamoDB yet. The history is not checked before it has.
 pub(crate) struct Pending(Arc<Record>);
 
 impl Drop for Pending {
@@ -72,14 +72,14 @@ impl Run {
             seed: self.seed,
             started: self.started,
             events: Mutex::default(),
-            asked: Mutex::default(),
+            requests: Mutex::default(),
             pending: AtomicUsize::new(0),
         });
         lock(&self.records).insert(index, Arc::clone(&record));
         record
     }
 
-    /// The history, once everything of it has arrived.
+    /// The history, after all its calls have reached DynamoDB.
     pub(crate) async fn finish(&self, record: &Record) -> History {
         record.arrived().await;
         lock(&self.records).remove(&record.index);
@@ -88,9 +88,9 @@ impl Run {
         History { session: record.session(), events }
     }
 
-    /// Which request a call is for.
-    pub(crate) fn find(&self, asked: &str) -> Option<(Arc<Record>, u64)> {
-        let (index, number) = asked.split_once('.')?;
+    /// The request that the value of [`REQUEST_NUMBER`] names.
+    pub(crate) fn find(&self, request: &str) -> Option<(Arc<Record>, u64)> {
+        let (index, number) = request.split_once('.')?;
         let record = lock(&self.records).get(&index.parse().ok()?).cloned()?;
         Some((record, number.parse().ok()?))
     }
@@ -105,7 +105,7 @@ impl Record {
         lock(&self.events).len()
     }
 
-    /// Until every call has arrived that is on its way.
+    /// Waits until every call has reached DynamoDB.
     pub(crate) async fn arrived(&self) {
         while self.pending.load(Ordering::SeqCst) > 0 {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -122,7 +122,8 @@ impl Record {
         Pending(Arc::clone(self))
     }
 
-    /// Choices of one who asks, or of what happens to a request: the same for every run of a seed.
+    /// The random choices of a visitor, or the faults of a request. The same in every run with this
+    /// seed.
     pub(crate) fn random(&self, whose: u64) -> Rng {
         let mut mixed = self.seed;
         for part in [self.index, whose] {
@@ -131,43 +132,46 @@ impl Record {
         Rng::with_seed(mixed)
     }
 
+    /// The random choice of whether every call of a request meets a fault.
     pub(crate) fn random_of_request(&self, number: u64) -> Rng {
         self.random(1_000_000 + number * 1_000)
     }
 
+    /// The random choice of the fault that the next call of a request meets.
     pub(crate) fn random_of_call(&self, number: u64) -> Rng {
-        let mut asked = lock(&self.asked);
-        let call = asked.get_mut(&number).map_or(0, |asked| {
-            asked.calls += 1;
-            asked.calls
+        let mut requests = lock(&self.requests);
+        let call = requests.get_mut(&number).map_or(0, |request| {
+            request.calls += 1;
+            request.calls
         });
         self.random(1_000_000 + number * 1_000 + call)
     }
 
-    /// A request is about to be sent; gives what its calls are to carry.
+    /// Records that a request is about to be sent. Returns its value of [`REQUEST_NUMBER`].
     pub(crate) fn ask(&self, number: u64, who: &str, op: &Op) -> String {
-        let asked = Asked { who: who.to_owned(), op: op.clone(), start: self.clock(), calls: 0 };
-        lock(&self.asked).insert(number, asked);
+        let request =
+            SentRequest { who: who.to_owned(), op: op.clone(), start: self.clock(), calls: 0 };
+        lock(&self.requests).insert(number, request);
         format!("{}.{number}", self.index)
     }
 
-    /// How a request has ended.
+    /// Records the outcome of a request.
     pub(crate) fn end(&self, number: u64, outcome: Outcome) {
         self.note(number, None, outcome);
     }
 
-    /// A call for a request was done between two times, and nobody heard of it.
+    /// Records that DynamoDB did a write between two times, and that the function got no answer.
     pub(crate) fn applied(&self, number: u64, start: i64, end: i64) {
-        let why = "by a send of which nobody heard the answer, or a copy".to_owned();
+        let why = "a write whose answer was lost, or a copy".to_owned();
         self.note(number, Some((start, end)), Outcome::Applied(why));
     }
 
     fn note(&self, number: u64, times: Option<(i64, i64)>, outcome: Outcome) {
-        let asked = lock(&self.asked);
-        let Some(asked) = asked.get(&number) else { return };
-        let (start, end) = times.unwrap_or_else(|| (asked.start, self.clock()));
-        let who = asked.who.clone();
-        let event = Event { number, who, op: asked.op.clone(), start, end, outcome };
+        let requests = lock(&self.requests);
+        let Some(request) = requests.get(&number) else { return };
+        let (start, end) = times.unwrap_or_else(|| (request.start, self.clock()));
+        let who = request.who.clone();
+        let event = Event { number, who, op: request.op.clone(), start, end, outcome };
         lock(&self.events).push(event);
     }
 }
@@ -182,8 +186,8 @@ impl Tally {
         *lock(&self.faults).entry(name).or_default() += 1;
     }
 
-    pub(crate) fn unheard(&self) {
-        self.unheard.fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn write_without_answer(&self) {
+        self.writes_without_answer.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn killed(&self) {
@@ -194,12 +198,15 @@ impl Tally {
         self.operations.load(Ordering::Relaxed)
     }
 
-    /// Those of `wanted` that never happened.
+    /// Those of `wanted` that have not happened.
     pub(crate) fn missing<'a>(&self, wanted: &[&'a str]) -> Vec<&'a str> {
         let (answers, faults) = (lock(&self.answers), lock(&self.faults));
         let happened = |name: &str| answers.contains_key(name) || faults.contains_key(name);
         let mut missing: Vec<_> = wanted.iter().copied().filter(|name| !happened(name)).collect();
-        for (count, name) in [(&self.kills, "functions killed"), (&self.unheard, "lost sends")] {
+        for (count, name) in [
+            (&self.kills, "functions killed"),
+            (&self.writes_without_answer, "writes without an answer"),
+        ] {
             if count.load(Ordering::Relaxed) == 0 {
                 missing.push(name);
             }
@@ -207,8 +214,8 @@ impl Tally {
         missing
     }
 
-    /// All counts, for people.
-    pub(crate) fn say(&self, elapsed: Duration) -> String {
+    /// All counts, as text.
+    pub(crate) fn report(&self, elapsed: Duration) -> String {
         let operations = self.operations();
         let each = |(name, count): (String, &u64)| format!("{name}: {count}");
         let answers: Vec<_> =
@@ -217,13 +224,13 @@ impl Tally {
             lock(&self.faults).iter().map(|(n, c)| each(((*n).to_owned(), c))).collect();
         format!(
             "{operations} operations in {} histories, {:.0} a second\n\
-             answers: {}\nfaults: {}\n{} functions killed; {} calls done of which nobody heard",
+             answers: {}\nfaults: {}\n{} functions killed; {} writes without an answer",
             self.histories.load(Ordering::Relaxed),
             operations as f64 / elapsed.as_secs_f64(),
             answers.join(", "),
             faults.join(", "),
             self.kills.load(Ordering::Relaxed),
-            self.unheard.load(Ordering::Relaxed),
+            self.writes_without_answer.load(Ordering::Relaxed),
         )
     }
 }

@@ -1,4 +1,4 @@
-//! A web server's request, which does with a session whatever comes to its mind.
+//! A visitor: a task that sends random requests for one session, as a web server does.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,54 +13,55 @@ use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 use crate::farm::Farm;
-use crate::record::{ASKED, Record, Run};
+use crate::record::{REQUEST_NUMBER, Record, Run};
 use crate::support::history::Outcome;
 use crate::support::operation::{Answer, By, Key, LockId, Op};
 
 pub(crate) type Http = Client<HttpConnector, Body>;
 
-/// How often a request is sent again that nobody knows the outcome of.
+/// How often a visitor resends a request with an unknown outcome.
 const RESENDS: usize = 4;
 
-/// Longer than API Gateway waits for a function.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a visitor waits for an answer. API Gateway waits less for a function.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Where the requests go, and what is kept of them.
+/// What all visitors of a session share: where requests go, and where events are recorded.
 #[derive(Clone)]
-pub(crate) struct Way {
+pub(crate) struct HistoryContext {
     pub(crate) http: Http,
     pub(crate) farm: Arc<Farm>,
     pub(crate) run: Arc<Run>,
     pub(crate) record: Arc<Record>,
 }
 
-/// One who visits a session.
+/// A visitor of a session.
 pub(crate) struct Visitor {
-    way: Way,
+    context: HistoryContext,
     index: u64,
     sent: u64,
     random: Rng,
-    /// Names the web request that is being served.
+    /// The key of the current web request.
     key: Key,
     held: Option<LockId>,
-    /// All locks that it had, and those it was told of as a waiter.
+    /// All locks that it held, and those that a `423` named.
     had: Vec<LockId>,
+    /// The lock that the last `423` named.
     seen: Option<LockId>,
-    /// What it has asked with a key of its own, and may ask again.
+    /// Requests that have their own key. The visitor may send them again.
     keyed: Vec<Op>,
 }
 
 impl Visitor {
-    pub(crate) fn new(way: Way, index: u64) -> Self {
-        let mut random = way.record.random(index);
+    pub(crate) fn new(context: HistoryContext, index: u64) -> Self {
+        let mut random = context.record.random(index);
         let key = fresh(&mut random);
         let (held, had, seen, keyed) = (None, Vec::new(), None, Vec::new());
-        Self { way, index, sent: 0, random, key, held, had, seen, keyed }
+        Self { context, index, sent: 0, random, key, held, had, seen, keyed }
     }
 
-    /// Does one thing after the other, until the history is long enough.
+    /// Sends one request after the other, until the history is long enough.
     pub(crate) async fn visit(mut self, length: usize) {
-        while self.way.record.len() < length {
+        while self.context.record.len() < length {
             let again = self.random.choice(&self.keyed).filter(|_| self.random.u8(..12) == 0);
             let op = match again.cloned() {
                 Some(again) => again,
@@ -78,7 +79,7 @@ impl Visitor {
         }
     }
 
-    /// Looks what has become of the session.
+    /// Reads and locks the session at the end of the history.
     pub(crate) async fn conclude(mut self) {
         let fetch = Op::Fetch { key: self.key };
         self.ask(fetch).await;
@@ -102,7 +103,7 @@ impl Visitor {
                 (84..90, _) => Op::Remove { lock: Some(held) },
                 (90..93, Some(old)) => Op::Store { by: By::Lock(old), items, timeout },
                 (93..96, _) => {
-                    // It dies with the lock in its hand.
+                    // Forgets the lock, like a holder that dies.
                     self.start_anew();
                     fetch
                 }
@@ -127,7 +128,7 @@ impl Visitor {
         }
     }
 
-    /// Asks until it is answered, or gives up, and learns from it.
+    /// Sends a request until it is answered or the visitor gives up. Keeps the lock of the answer.
     async fn ask(&mut self, op: Op) {
         for _ in 0..=RESENDS {
             if let Some(answer) = self.send(&op).await {
@@ -169,29 +170,29 @@ impl Visitor {
         }
     }
 
-    /// Sends it once. None if nobody knows what came of it.
+    /// Sends a request once. `None` if its outcome is unknown.
     async fn send(&mut self, op: &Op) -> Option<Answer> {
-        let address = self.way.farm.any(&mut self.random)?;
+        let address = self.context.farm.any(&mut self.random)?;
         self.sent += 1;
         let number = self.index * 1000 + self.sent;
         let (method, path, mut headers, body) = op.request();
-        headers.push(("Session-Id", self.way.record.session()));
+        headers.push(("Session-Id", self.context.record.session()));
         if matches!(op, Op::Lock { .. }) {
-            // How it waits changes nothing of what it may be told.
+            // Waiting does not change which answers are possible.
             let seen = self.seen.filter(|_| self.random.bool());
             headers.extend(seen.map(|lock| ("Lock-Seen", lock.to_string())));
             let wait = Some("wait=1".to_owned()).filter(|_| self.random.u8(..12) == 0);
             headers.extend(wait.map(|wait| ("Prefer", wait)));
         }
         let who = format!("task {}", self.index);
-        headers.push((ASKED, self.way.record.ask(number, &who, op)));
+        headers.push((REQUEST_NUMBER, self.context.record.ask(number, &who, op)));
         let mut request =
             Request::builder().method(method).uri(format!("http://{address}/apps/-/session{path}"));
         for (name, value) in headers {
             request = request.header(name, value);
         }
         let request = request.body(Body::from(body.to_vec())).unwrap();
-        let answered = timeout(PATIENCE, answer(&self.way.http, request)).await;
+        let answered = timeout(ANSWER_TIMEOUT, answer(&self.context.http, request)).await;
         let (outcome, said, answer) = match answered {
             Ok(Ok(answer)) if answer.status == 503 => {
                 let problem = answer.problem.unwrap_or_default();
@@ -201,13 +202,13 @@ impl Visitor {
                 let said = answer.status.to_string();
                 (Outcome::Answered(answer.clone()), said, Some(answer))
             }
-            // It was not sent: there was nobody.
+            // The instance is gone, so the request was not sent.
             Ok(Err(error)) if error.is_connect() => return None,
             Ok(Err(_)) => (Outcome::Unknown("cut".to_owned()), "cut".to_owned(), None),
             Err(_) => (Outcome::Unknown("silence".to_owned()), "silence".to_owned(), None),
         };
-        self.way.run.tally.operation(op, &said);
-        self.way.record.end(number, outcome);
+        self.context.run.tally.operation(op, &said);
+        self.context.record.end(number, outcome);
         answer
     }
 }
@@ -219,10 +220,11 @@ async fn answer(
     let response = http.request(request).await?;
     let (parts, body) = response.into_parts();
     let header = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
-    // What cannot be read to the end is an answer that no contract has.
+    // A body that breaks off counts as empty, and the check then fails.
     let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
     let status = parts.status.as_u16();
-    Ok(Answer::read(status, header, &body).unwrap_or_else(|| panic!("not an answer: {status}")))
+    Ok(Answer::read(status, header, &body)
+        .unwrap_or_else(|| panic!("the body does not fit the contract, status {status}")))
 }
 
 fn fresh(random: &mut Rng) -> Key {

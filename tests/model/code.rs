@@ -1,8 +1,9 @@
-//! The store's own code, run from one call to DynamoDB to the next.
+//! Runs the code of the store up to its next call to DynamoDB.
 //!
-//! An operation is a function of what it was asked, its clock and DynamoDB's answers so far: it makes
-//! its next call, or tells its result. So it is run from its beginning over the answers that it has
-//! had, up to the call that has none yet.
+//! What an operation does next depends only on its request, its clock, and DynamoDB's answers so
+//! far. So the model runs an operation from its beginning every time. The calls that DynamoDB has
+//! answered get their old answers again. The first call without an answer is the next call of the
+//! operation.
 
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
@@ -19,31 +20,32 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use session_store::{
-    Claim, Error, Locking, Only, SessionId, SessionStore, SessionTimeout, Settings, Ttl,
+    Error, LockOptions, Precondition, SessionId, SessionStore, SessionTimeout, Settings, StoreMode,
+    Ttl,
 };
 use tokio::runtime::Runtime;
 
 use crate::dynamodb::{Answer, HASH_KEY, Request};
-use crate::op::{Instant, Lock, Op, Over, Told, moment, request_key, seconds, timestamp};
+use crate::op::{Instant, Lock, Op, Over, Reply, request_key, request_time, seconds, timestamp};
 
-/// What an operation does next.
+/// The next step of an operation: a call to DynamoDB, or the reply to its caller.
 #[derive(Debug, Clone)]
 pub(crate) enum Next {
     Call(Request),
-    Tell(Told),
+    Reply(Reply),
 }
 
-/// An operation on its way.
+/// An operation that has begun.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Run<A> {
     pub(crate) op: Op,
     pub(crate) now: Instant,
     pub(crate) received: Instant,
-    /// What DynamoDB has answered.
+    /// The answers of DynamoDB so far.
     pub(crate) answers: Vec<A>,
 }
 
-/// The store, with ourselves for a network.
+/// The store, over a client whose network is this module.
 pub(crate) struct Code {
     runtime: Runtime,
     sessions: SessionStore,
@@ -68,7 +70,7 @@ impl HttpConnector for Connector {
         }
         let target = request.headers().get("x-amz-target").unwrap();
         let api = target.rsplit('.').next().unwrap();
-        // Read and written again: the SDK's maps have no order.
+        // The SDK writes maps in any order. Parsing and writing the body again sorts them.
         let body = serde_json::from_slice(request.body().bytes().unwrap()).unwrap();
         wire.call = Some(Request::new(api, &body));
         HttpConnectorFuture::new(std::future::pending())
@@ -76,11 +78,11 @@ impl HttpConnector for Connector {
 }
 
 impl Code {
-    /// The store over a table with TTL or without.
+    /// The store of a table with or without TTL.
     pub(crate) fn new(ttl: bool) -> Self {
         let wire = Arc::new(Mutex::new(Wire::default()));
         let connector = SharedHttpConnector::new(Connector(Arc::clone(&wire)));
-        // The model resends by itself, and its clock stands still.
+        // The model resends calls itself, and its clock does not move during a run.
         let config = Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::from_static("us-east-1"))
@@ -105,7 +107,7 @@ impl Code {
         self.runtime.block_on(async {
             let mut operation = pin!(self.operate(run));
             poll_fn(|context| match operation.as_mut().poll(context) {
-                Poll::Ready(told) => Poll::Ready(Next::Tell(told)),
+                Poll::Ready(reply) => Poll::Ready(Next::Reply(reply)),
                 Poll::Pending => match self.wire.lock().unwrap().call.take() {
                     Some(call) => Poll::Ready(Next::Call(call)),
                     None => Poll::Pending,
@@ -115,66 +117,66 @@ impl Code {
         })
     }
 
-    async fn operate(&self, run: &Run<Answer>) -> Told {
+    async fn operate(&self, run: &Run<Answer>) -> Reply {
         let id = SessionId::new(None, "s1", false).unwrap();
-        let when = moment(run.now, run.received);
+        let time = request_time(run.now, run.received);
         let sessions = &self.sessions;
         let done = match run.op {
-            Op::Create => sessions.create(&id, None, when).await.map(drop),
+            Op::Create => sessions.create(&id, None, time).await.map(drop),
             Op::Fetch { key } => {
-                return match sessions.fetch(&id, request_key(key), when).await {
-                    Ok(session) => Told::session(&session, false),
-                    Err(error) => told(&error),
+                return match sessions.fetch(&id, request_key(key), time).await {
+                    Ok(session) => Reply::session(&session, false),
+                    Err(error) => reply_to(&error),
                 };
             }
             Op::Lock { key, lease } => {
                 let lease = lease.map(|lease| lease.to_string().parse().unwrap());
-                let locking = Locking { lease, ..Locking::by(request_key(key)) };
-                return match sessions.lock(&id, locking, when).await {
-                    Ok(session) => Told::session(&session, true),
-                    Err(error) => told(&error),
+                let lock_options = LockOptions { lease, ..LockOptions::new(request_key(key)) };
+                return match sessions.lock(&id, lock_options, time).await {
+                    Ok(session) => Reply::session(&session, true),
+                    Err(error) => reply_to(&error),
                 };
             }
             Op::Store { lock, content } => {
-                let claim = Claim::Lock(lock.id());
-                sessions.store(&id, claim, &[content], None, when).await.map(drop)
+                let mode = StoreMode::WithLock(lock.id());
+                sessions.store(&id, mode, &[content], None, time).await.map(drop)
             }
-            Op::StoreFree { key, over, content } => {
-                let only = match over {
-                    Over::Unlocked => Only::Unlocked,
-                    Over::New => Only::New,
-                    Over::Living => Only::Living,
+            Op::StoreWithoutLock { key, over, content } => {
+                let precondition = match over {
+                    Over::Unlocked => Precondition::None,
+                    Over::New => Precondition::New,
+                    Over::Live => Precondition::Live,
                 };
-                let claim = Claim::NoLock { key: request_key(key), only };
-                sessions.store(&id, claim, &[content], None, when).await.map(drop)
+                let mode = StoreMode::WithoutLock { key: request_key(key), precondition };
+                sessions.store(&id, mode, &[content], None, time).await.map(drop)
             }
-            Op::Release { lock } => sessions.release(&id, lock.id(), None, when).await,
+            Op::Release { lock } => sessions.release(&id, lock.id(), None, time).await,
             Op::Touch { holder } => {
                 let holder = holder.map(|(lock, lease)| {
                     (lock.id(), seconds(lease).as_secs().to_string().parse().unwrap())
                 });
-                sessions.touch(&id, None, holder, when).await
+                sessions.touch(&id, None, holder, time).await
             }
-            Op::Remove { lock } => sessions.remove(&id, lock.map(Lock::id), when).await,
+            Op::Remove { lock } => sessions.remove(&id, lock.map(Lock::id), time).await,
             Op::Sweep => sessions.expire(&id, timestamp(run.now)).await.map(drop),
-            other => panic!("{other:?} is none of the store's"),
+            other => panic!("{other:?} is not an operation of the store"),
         };
         match done {
-            Ok(()) => Told::Done,
-            Err(error) => told(&error),
+            Ok(()) => Reply::Done,
+            Err(error) => reply_to(&error),
         }
     }
 }
 
-fn told(error: &Error) -> Told {
+fn reply_to(error: &Error) -> Reply {
     match error {
-        Error::NotFound => Told::NotFound,
-        Error::Locked(lock) => Told::Locked(Lock::of(lock.id)),
-        Error::LockLost => Told::LockLost,
-        Error::LockOver => Told::LockOver,
-        Error::AlreadyExists => Told::AlreadyExists,
-        Error::TooLate => Told::TooLate,
-        // The model's items are all sessions and small, and its DynamoDB never fails by itself.
-        other => panic!("{}", session_store::chain(other)),
+        Error::NotFound => Reply::NotFound,
+        Error::Locked(lock) => Reply::Locked(Lock::of(lock.id)),
+        Error::LockLost => Reply::LockLost,
+        Error::LockReleased => Reply::LockReleased,
+        Error::AlreadyExists => Reply::AlreadyExists,
+        Error::TooLate => Reply::TooLate,
+        // All items of the model are small sessions, and its DynamoDB does not fail.
+        other => panic!("{}", session_store::error_chain(other)),
     }
 }

@@ -1,47 +1,47 @@
-//! Seeded faults: each is a mistake that the code could have had. The checker must find every one.
+//! Seeded faults. Each is a mistake that the code could have, and the model checker must find it.
 
 use serde_json::{Value, json};
 
 use crate::code::Run;
 use crate::dynamodb::{Answer, Request};
-use crate::op::{Lock, Op, Told};
+use crate::op::{Lock, Op, Reply};
 
-/// A mistake in a request that the code sent, or in what it told.
+/// A mistake in a call that the code sends to DynamoDB, or in a reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     TouchClearsTheLock,
-    TouchCreates,
-    RenewsBackwards,
-    LockIgnoresAHolder,
+    TouchCreatesAnItem,
+    RenewalMovesExpiresBackwards,
+    LockIgnoresTheHolder,
     LockRefusesItsResend,
-    LockTakesWhatIsOver,
-    LockLeavesTheFlag,
-    LockForgetsWhoWasTold,
-    FetchForgetsWhoWasTold,
-    FetchTellsAgain,
+    LockAcceptsAReleasedKey,
+    LockKeepsTheFlag,
+    LockDoesNotNoteTheFlag,
+    FetchDoesNotNoteTheKey,
+    FetchIgnoresTheCurrentFlag,
     StoreIgnoresTheLock,
-    StoreFreeIgnoresAHolder,
-    StoreFreeMakesASession,
+    StoreWithoutLockIgnoresTheHolder,
+    StoreOverLiveCreatesASession,
     StoreKeepsTheLock,
-    StoreBringsBack,
-    StoreHidesALostLock,
-    HeldIsToldAsMissing,
-    LockTellsAnotherGeneration,
-    CreateForgetsTheGeneration,
-    GenerationLeftOut,
-    ReleaseLeavesTheLock,
-    ReleaseBringsBack,
-    RemoveIgnoresAHolder,
-    RemoveTakesWhatIsNew,
+    StoreRevivesAnExpiredSession,
+    StoreHidesTheLostLock,
+    LockedIsReportedAsMissing,
+    LockReturnsAWrongGeneration,
+    CreateLeavesOutTheGeneration,
+    ConditionsLeaveOutTheGeneration,
+    ReleaseKeepsTheLock,
+    ReleaseRevivesAnExpiredSession,
+    RemoveIgnoresTheHolder,
+    RemoveDeletesANewerSession,
     CreateOverwrites,
-    SweepWithoutCondition,
+    SweepHasNoCondition,
     SweepIgnoresAYoungLock,
-    LeaseIsNotAwaited,
+    LeaseIsTakenOverEarly,
     DeadlineIgnored,
 }
 
 impl Fault {
-    /// Makes the mistake in a request, if it is one of those that it concerns.
+    /// Puts the mistake into a call of the operation, if the mistake concerns this call.
     pub(crate) fn rewrite(self, op: Op, request: &mut Request) {
         let mut body = request.json();
         let is = |api: &str| request.api == api;
@@ -53,96 +53,104 @@ impl Fault {
                 body["ExpressionAttributeValues"][":unlocked"] = json!({ "N": "0" });
                 append(&mut body, "UpdateExpression", ", #Locked = :unlocked");
             }
-            (Self::TouchCreates, Op::Touch { .. }) if is("UpdateItem") => {
+            (Self::TouchCreatesAnItem, Op::Touch { .. }) if is("UpdateItem") => {
                 drop_condition(&mut body);
             }
-            (Self::RenewsBackwards, Op::Touch { .. } | Op::Fetch { .. }) => {
+            (Self::RenewalMovesExpiresBackwards, Op::Touch { .. } | Op::Fetch { .. }) => {
                 cut(&mut body, " AND (#Expires < :expires)");
             }
-            (Self::LockIgnoresAHolder, Op::Lock { .. }) => {
+            (Self::LockIgnoresTheHolder, Op::Lock { .. }) => {
                 cut(
                     &mut body,
                     "((attribute_not_exists(#Locked) OR #Locked = :unlocked) OR \
                      (#LeaseOf = #LockId AND #LeaseEnds <= :now)) AND ",
                 );
             }
-            (Self::LockTakesWhatIsOver, Op::Lock { .. }) => {
+            (Self::LockAcceptsAReleasedKey, Op::Lock { .. }) => {
                 cut(&mut body, " AND (attribute_not_exists(#LockId) OR #LockId <> :key)");
             }
-            (Self::LockLeavesTheFlag, Op::Lock { .. }) => {
+            (Self::LockKeepsTheFlag, Op::Lock { .. }) => {
                 cut(&mut body, ", #Flags = :zero");
             }
-            (Self::LockForgetsWhoWasTold, Op::Lock { .. }) => {
+            (Self::LockDoesNotNoteTheFlag, Op::Lock { .. }) => {
                 cut(&mut body, " #LockFlags = if_not_exists(#Flags, :zero),");
             }
-            (Self::FetchForgetsWhoWasTold, Op::Fetch { .. }) => {
+            (Self::FetchDoesNotNoteTheKey, Op::Fetch { .. }) => {
                 cut(&mut body, ", #InitializedBy = :key");
             }
             (Self::StoreIgnoresTheLock, Op::Store { .. }) => {
                 cut(&mut body, "(#LockId = :lock AND #LockGeneration = :generation) AND ");
             }
-            (Self::StoreFreeIgnoresAHolder, Op::StoreFree { .. }) => cut(&mut body, unlocked),
-            (Self::StoreFreeMakesASession, Op::StoreFree { .. }) if is("UpdateItem") => {
+            (Self::StoreWithoutLockIgnoresTheHolder, Op::StoreWithoutLock { .. }) => {
+                cut(&mut body, unlocked)
+            }
+            (Self::StoreOverLiveCreatesASession, Op::StoreWithoutLock { .. })
+                if is("UpdateItem") =>
+            {
                 drop_condition(&mut body);
             }
             (Self::StoreKeepsTheLock, Op::Store { .. }) => cut(&mut body, "#Locked = :unlocked, "),
-            (Self::StoreBringsBack, Op::Store { .. }) => {
+            (Self::StoreRevivesAnExpiredSession, Op::Store { .. }) => {
                 cut(&mut body, " AND (#Locked = :locked OR #Expires > :now)");
             }
             (
-                Self::GenerationLeftOut,
+                Self::ConditionsLeaveOutTheGeneration,
                 Op::Store { .. } | Op::Release { .. } | Op::Remove { .. },
             ) => {
                 cut(&mut body, generation);
             }
-            (Self::ReleaseLeavesTheLock, Op::Release { .. }) => {
+            (Self::ReleaseKeepsTheLock, Op::Release { .. }) => {
                 cut(&mut body, "#Locked = :unlocked, ");
             }
-            (Self::ReleaseBringsBack, Op::Release { .. }) => {
+            (Self::ReleaseRevivesAnExpiredSession, Op::Release { .. }) => {
                 cut(&mut body, " AND (#Expires > :now)");
             }
-            (Self::RemoveIgnoresAHolder, Op::Remove { lock: None }) => cut(&mut body, unlocked),
-            (Self::RemoveTakesWhatIsNew, Op::Remove { lock: None }) => {
+            (Self::RemoveIgnoresTheHolder, Op::Remove { lock: None }) => cut(&mut body, unlocked),
+            (Self::RemoveDeletesANewerSession, Op::Remove { lock: None }) => {
                 cut(
                     &mut body,
                     " AND (attribute_not_exists(#CreateDate) OR #CreateDate <= :received)",
                 );
             }
             (Self::CreateOverwrites, Op::Create) => drop_condition(&mut body),
-            (Self::CreateForgetsTheGeneration, Op::Create) => {
+            (Self::CreateLeavesOutTheGeneration, Op::Create) => {
                 body["Item"].as_object_mut().unwrap().remove("LockGeneration");
             }
-            (Self::SweepWithoutCondition, Op::Sweep) => drop_condition(&mut body),
+            (Self::SweepHasNoCondition, Op::Sweep) => drop_condition(&mut body),
             (Self::SweepIgnoresAYoungLock, Op::Sweep) => {
                 cut(&mut body, " AND NOT (#Locked = :locked AND #LockDate > :spared)");
             }
-            (Self::LeaseIsNotAwaited, Op::Lock { .. }) => cut(&mut body, " AND #LeaseEnds <= :now"),
-            // As if it had asked for the flag that it read, and not for the flag that is there.
-            (Self::FetchTellsAgain, Op::Fetch { .. }) => cut(&mut body, " AND (#Flags = :one)"),
+            (Self::LeaseIsTakenOverEarly, Op::Lock { .. }) => {
+                cut(&mut body, " AND #LeaseEnds <= :now")
+            }
+            // The condition no longer checks that the flag is still set.
+            (Self::FetchIgnoresTheCurrentFlag, Op::Fetch { .. }) => {
+                cut(&mut body, " AND (#Flags = :one)")
+            }
             _ => return,
         }
         *request = Request::new(&request.api, &body);
     }
 
-    /// Makes the mistake in what is told.
-    pub(crate) fn retell(self, run: &Run<Answer>, told: Told) -> Told {
-        match (self, run.op, told) {
+    /// Puts the mistake into a reply.
+    pub(crate) fn change_reply(self, run: &Run<Answer>, reply: Reply) -> Reply {
+        match (self, run.op, reply) {
             (
                 Self::LockRefusesItsResend,
                 Op::Lock { .. },
-                Told::Session { lock: Some(lock), .. },
-            ) if run.answers[0].status != 200 => Told::Locked(lock),
-            (Self::StoreHidesALostLock, Op::Store { .. }, Told::LockLost) => Told::Done,
-            (Self::HeldIsToldAsMissing, Op::Lock { .. }, Told::Locked(_)) => Told::NotFound,
+                Reply::Session { lock: Some(lock), .. },
+            ) if run.answers[0].status != 200 => Reply::Locked(lock),
+            (Self::StoreHidesTheLostLock, Op::Store { .. }, Reply::LockLost) => Reply::Done,
+            (Self::LockedIsReportedAsMissing, Op::Lock { .. }, Reply::Locked(_)) => Reply::NotFound,
             (
-                Self::LockTellsAnotherGeneration,
+                Self::LockReturnsAWrongGeneration,
                 Op::Lock { .. },
-                Told::Session { content, initialize, lock: Some(lock) },
+                Reply::Session { content, initialize, lock: Some(lock) },
             ) => {
                 let generation = lock.generation.map(|generation| generation - 1);
-                Told::Session { content, initialize, lock: Some(Lock { generation, ..lock }) }
+                Reply::Session { content, initialize, lock: Some(Lock { generation, ..lock }) }
             }
-            _ => told,
+            _ => reply,
         }
     }
 }
@@ -152,7 +160,7 @@ fn append(body: &mut Value, expression: &str, more: &str) {
     body[expression] = format!("{text}{more}").into();
 }
 
-/// Takes a piece out of the expressions, wherever it is.
+/// Removes a piece of text from both expressions.
 fn cut(body: &mut Value, piece: &str) {
     for expression in ["ConditionExpression", "UpdateExpression"] {
         if let Some(text) = body[expression].as_str() {

@@ -1,17 +1,17 @@
-//! What holds: every configuration is explored to its end.
+//! The rules hold: every setup is explored completely.
 
 use crate::check::{explore, find};
-use crate::configurations::{self as configuration, Scale};
 use crate::setup::Setup;
+use crate::setups::{self, Scale};
 
 macro_rules! explored {
     ($($name:ident,)*) => {
         $(#[test]
         fn $name() {
-            drop(explore(configuration::$name(Scale::wanted())));
+            drop(explore(setups::$name(Scale::wanted())));
         })*
 
-        const ALL: &[(&str, fn(Scale) -> Setup)] = &[$((stringify!($name), configuration::$name)),*];
+        const ALL: &[(&str, fn(Scale) -> Setup)] = &[$((stringify!($name), setups::$name)),*];
     };
 }
 
@@ -29,7 +29,7 @@ explored! {
     renewals,
     leases,
     second_locks,
-    late_flights,
+    late_calls,
     beside_old,
     two_beside_old,
     beside_old_with_ttl,
@@ -37,9 +37,10 @@ explored! {
     losses_beside_old,
 }
 
-/// Prints the shortest way in which a configuration breaks a rule: `MODEL_STORY=locks:19`.
+/// Prints the shortest sequence of steps by which a setup breaks a rule, here `locks` rule 19:
+/// `MODEL_STORY=locks:19 cargo test -p model -- --ignored --nocapture story`.
 #[test]
-#[ignore = "for a person who wants to know how"]
+#[ignore = "a tool for developers, not a check"]
 fn story() {
     let wanted = std::env::var("MODEL_STORY").unwrap();
     let (name, rule) = wanted.split_once(':').unwrap();

@@ -1,22 +1,24 @@
-//! A model of the lock protocol, checked exhaustively. It runs the store's own code: what it claims
-//! of the conditions, it claims of those that are sent.
+//! A model of the lock protocol, which a model checker explores exhaustively. The model runs the
+//! code of the store, so it checks the conditions that the store really sends.
 //!
-//! - `holds`: what holds, of every setup in `configurations`. `faults`: that the checks find what is
-//!   wrong. `truth`: that the model's DynamoDB is one.
-//! - `protocol` is the model: what may happen next; `steps`, `clock` and `servers` what comes of it. `state` is what it knows, `setup` what may happen
-//!   at all, `property` the rules, `judge` decides what keeps and what breaks them.
-//! - `code` runs the store up to its next call to DynamoDB, `old` is AWS's provider, `dynamodb` is a
-//!   DynamoDB of one item. `world` remembers what they did, `op` is what they are asked and tell.
-//! - `fault`: mistakes to seed. `check`: runs the checker, and tells its stories.
+//! - `holds` explores every setup of `setups` and checks the rules. `faults` checks that the rules
+//!   can fail. `truth` compares the model's DynamoDB with the embedded DynamoDB.
+//! - `protocol` is the model: which actions are possible in a state. `steps`, `clock` and `servers`
+//!   compute what an action does. `state` is a state of the model, `setup` says what a check
+//!   explores, `property` has the rules, and `judge` decides which rules a step breaks.
+//! - `code` runs the store up to its next call to DynamoDB. `old` makes the calls of AWS's
+//!   provider. `dynamodb` is a DynamoDB with one item. `world` caches what these three did. `op`
+//!   has the operations and their replies.
+//! - `fault` has the mistakes that `faults` seeds. `check` runs the model checker and prints how a
+//!   rule was broken.
 //!
-//! `MODEL=ci` and `MODEL=hand` go further than every `cargo test` does.
+//! `cargo test` explores the quick bounds. `MODEL=ci` and `MODEL=hand` explore further.
 
-#![expect(clippy::unwrap_used, reason = "a test says what is so; a panic is its refusal")]
+#![expect(clippy::unwrap_used, reason = "in a test, a panic is a failed check")]
 
 mod check;
 mod clock;
 mod code;
-mod configurations;
 mod dynamodb;
 mod fault;
 mod faults;
@@ -28,6 +30,7 @@ mod property;
 mod protocol;
 mod servers;
 mod setup;
+mod setups;
 mod state;
 mod steps;
 mod truth;

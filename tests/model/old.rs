@@ -1,58 +1,58 @@
-//! AWS's provider, as it was recorded: the same calls, in the same order, with the parameters of its
-//! time. `dynamodb::legacy` understands them.
+//! AWS's provider: the calls that were recorded from it, in the same order. It uses DynamoDB's
+//! legacy parameters, which `dynamodb::legacy` evaluates.
 
 use serde_json::{Map, Value, json};
 
 use crate::code::{Next, Run};
 use crate::dynamodb::{Answer, HASH_KEY, Request};
-use crate::op::{Content, Instant, Key, Lock, Op, Told, instant, key_text, timestamp};
+use crate::op::{Content, Instant, Key, Lock, Op, Reply, instant, key_text, timestamp};
 
-/// ASP.NET's default.
+/// The default session timeout of ASP.NET: 20 minutes, in milliseconds.
 const TIMEOUT: Instant = 20 * 60 * 1000;
 
-/// What it does next.
+/// The next step of an operation of AWS's provider.
 pub(crate) fn next(run: &Run<Answer>, ttl: bool) -> Next {
     let provider = Provider { now: run.now, ttl };
-    let said: Vec<Value> = run.answers.iter().map(Answer::json).collect();
+    let answers: Vec<Value> = run.answers.iter().map(Answer::json).collect();
     match run.op {
-        Op::OldCreate => match said.len() {
+        Op::OldCreate => match answers.len() {
             0 => provider.put(json!({ "Flags": { "N": "1" } })),
-            _ => Next::Tell(Told::Done),
+            _ => Next::Reply(Reply::Done),
         },
-        Op::OldStoreNew { content } => match said.len() {
+        Op::OldStoreNew { content } => match answers.len() {
             0 => provider.put(json!({
                 "Flags": { "N": "0" }, "LockDate": provider.text(run.now), "SessionItems": items(content),
             })),
-            _ => Next::Tell(Told::Done),
+            _ => Next::Reply(Reply::Done),
         },
-        Op::OldFetch { .. } => provider.fetch(&said),
-        Op::OldLock { key } => provider.lock(key, &said, run.answers.first().map(|a| a.status)),
-        Op::OldStore { lock, content } => match said.len() {
+        Op::OldFetch { .. } => provider.fetch(&answers),
+        Op::OldLock { key } => provider.lock(key, &answers, run.answers.first().map(|a| a.status)),
+        Op::OldStore { lock, content } => match answers.len() {
             0 => provider.store(lock, content),
-            // As for a release and a removal, a lock that was lost is logged, and reported as done.
-            _ => Next::Tell(Told::Done),
+            // As in a release and a remove, AWS's provider logs a lost lock and reports success.
+            _ => Next::Reply(Reply::Done),
         },
-        Op::OldRelease { lock } => match said.len() {
+        Op::OldRelease { lock } => match answers.len() {
             0 => get(),
-            1 if said[0].get("Item").is_none() => Next::Tell(Told::Failed),
-            1 => provider.give_back(Some(lock)),
-            _ => Next::Tell(Told::Done),
+            1 if answers[0].get("Item").is_none() => Next::Reply(Reply::Failed),
+            1 => provider.undo_lock(Some(lock)),
+            _ => Next::Reply(Reply::Done),
         },
-        Op::OldTouch => match said.len() {
-            0 => provider.give_back(None),
-            _ => Next::Tell(Told::Done),
+        Op::OldTouch => match answers.len() {
+            0 => provider.undo_lock(None),
+            _ => Next::Reply(Reply::Done),
         },
-        Op::OldRemove { lock } => match said.len() {
+        Op::OldRemove { lock } => match answers.len() {
             0 => get(),
-            1 if said[0]["Item"]["LockId"]["S"] == key_text(lock.key) => delete(),
-            _ => Next::Tell(Told::Done),
+            1 if answers[0]["Item"]["LockId"]["S"] == key_text(lock.key) => delete(),
+            _ => Next::Reply(Reply::Done),
         },
-        Op::OldSweep => match said.len() {
+        Op::OldSweep => match answers.len() {
             0 => get(),
-            1 if provider.expired(&said[0]["Item"]) => delete(),
-            _ => Next::Tell(Told::Done),
+            1 if provider.expired(&answers[0]["Item"]) => delete(),
+            _ => Next::Reply(Reply::Done),
         },
-        other => panic!("{other:?} is none of AWS's provider"),
+        other => panic!("{other:?} is not an operation of AWS's provider"),
     }
 }
 
@@ -87,14 +87,14 @@ fn items(content: Content) -> Value {
     json!({ "S": base64(content) })
 }
 
-/// Of one byte.
+/// The base64 of one byte.
 fn base64(byte: u8) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let digit = |value: u8| char::from(DIGITS[usize::from(value)]);
     format!("{}{}==", digit(byte >> 2), digit((byte & 3) << 4))
 }
 
-/// What `items` holds.
+/// The content that [`items`] encoded.
 pub(crate) fn content(base64_text: &str) -> Content {
     (0..=u8::MAX).find(|byte| base64(*byte) == base64_text).unwrap()
 }
@@ -106,7 +106,7 @@ fn lock_of(item: &Value) -> Option<Lock> {
 
 fn session(item: &Value, initialize: bool, lock: Option<Lock>) -> Next {
     let content = item["SessionItems"]["S"].as_str().map_or(0, content);
-    Next::Tell(Told::Session { content, initialize, lock })
+    Next::Reply(Reply::Session { content, initialize, lock })
 }
 
 impl Provider {
@@ -118,7 +118,7 @@ impl Provider {
         item["Expires"]["S"].as_str().is_some_and(|expires| instant(expires) < self.now)
     }
 
-    /// `Expires`, and the TTL attribute where this server has one configured.
+    /// `Expires`, and the TTL attribute if AWS's provider is configured with one.
     fn expires(&self) -> Map<String, Value> {
         let expires = self.now + TIMEOUT;
         let mut values = Map::from_iter([("Expires".to_owned(), self.text(expires))]);
@@ -149,15 +149,15 @@ impl Provider {
         call("UpdateItem", body)
     }
 
-    fn fetch(&self, said: &[Value]) -> Next {
-        let Some(first) = said.first() else { return get() };
-        let Some(item) = first.get("Item") else { return Next::Tell(Told::NotFound) };
-        if said.len() > 1 {
+    fn fetch(&self, answers: &[Value]) -> Next {
+        let Some(first) = answers.first() else { return get() };
+        let Some(item) = first.get("Item") else { return Next::Reply(Reply::NotFound) };
+        if answers.len() > 1 {
             let expired = self.expired(item);
-            return if expired { Next::Tell(Told::NotFound) } else { session(item, true, None) };
+            return if expired { Next::Reply(Reply::NotFound) } else { session(item, true, None) };
         }
         if item.get("Expires").is_none() {
-            return Next::Tell(Told::Failed);
+            return Next::Reply(Reply::Failed);
         }
         if self.expired(item) {
             return delete();
@@ -165,18 +165,18 @@ impl Provider {
         if item["Flags"]["N"] == "1" { reset_flag() } else { session(item, false, None) }
     }
 
-    fn lock(&self, key: Key, said: &[Value], first_status: Option<u16>) -> Next {
+    fn lock(&self, key: Key, answers: &[Value], first_status: Option<u16>) -> Next {
         let mut values = Map::new();
         values.insert("LockId".to_owned(), json!({ "S": key_text(key) }));
         values.insert("Locked".to_owned(), json!({ "N": "1" }));
         values.insert("LockDate".to_owned(), self.text(self.now));
         let expected = json!({ "Locked": { "Exists": true, "Value": { "N": "0" } } });
-        match (said.len(), first_status) {
+        match (answers.len(), first_status) {
             (0, _) => self.update(values, Some(expected), "ALL_NEW"),
             (1, Some(200)) => {
-                let item = &said[0]["Attributes"];
+                let item = &answers[0]["Attributes"];
                 if item.get("Expires").is_none() {
-                    Next::Tell(Told::Failed)
+                    Next::Reply(Reply::Failed)
                 } else if self.expired(item) {
                     delete()
                 } else if item["Flags"]["N"] == "1" {
@@ -185,17 +185,19 @@ impl Provider {
                     session(item, false, lock_of(item))
                 }
             }
-            (_, Some(200)) if self.expired(&said[0]["Attributes"]) => Next::Tell(Told::NotFound),
+            (_, Some(200)) if self.expired(&answers[0]["Attributes"]) => {
+                Next::Reply(Reply::NotFound)
+            }
             (_, Some(200)) => {
-                session(&said[0]["Attributes"], true, lock_of(&said[0]["Attributes"]))
+                session(&answers[0]["Attributes"], true, lock_of(&answers[0]["Attributes"]))
             }
             (1, _) => get(),
-            (2, _) => match said[1].get("Item") {
-                None => Next::Tell(Told::NotFound),
+            (2, _) => match answers[1].get("Item") {
+                None => Next::Reply(Reply::NotFound),
                 Some(item) if self.expired(item) => delete(),
-                Some(item) => Next::Tell(lock_of(item).map_or(Told::Failed, Told::Locked)),
+                Some(item) => Next::Reply(lock_of(item).map_or(Reply::Failed, Reply::Locked)),
             },
-            _ => Next::Tell(Told::NotFound),
+            _ => Next::Reply(Reply::NotFound),
         }
     }
 
@@ -214,8 +216,8 @@ impl Provider {
         Next::Call(Request::new("UpdateItem", &body))
     }
 
-    /// A release of a lock, or a touch, which asks for none.
-    fn give_back(&self, lock: Option<Lock>) -> Next {
+    /// A release of a lock. Without a lock, a touch: it has no condition.
+    fn undo_lock(&self, lock: Option<Lock>) -> Next {
         let mut values = self.expires();
         values.insert("Locked".to_owned(), json!({ "N": "0" }));
         self.update(values, lock.map(expect), "NONE")

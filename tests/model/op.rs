@@ -1,11 +1,11 @@
-//! What is asked for, and what is told.
+//! The operations of the model, and the replies to them.
 
 use std::fmt;
 use std::time::Duration;
 
-use session_store::{LockId, Moment, RequestKey, Session, Timestamp};
+use session_store::{LockId, RequestKey, RequestTime, Session, Timestamp};
 
-/// When the model begins, in milliseconds since 1970.
+/// The instant at which the model begins, in milliseconds since 1970.
 const BEGIN: i64 = 1_795_211_640_000;
 
 /// An instant, in milliseconds since the model began.
@@ -16,19 +16,19 @@ pub(crate) fn timestamp(at: Instant) -> Timestamp {
 }
 
 pub(crate) fn instant(timestamp: &str) -> Instant {
-    small(timestamp.parse::<Timestamp>().unwrap().as_millis())
+    since_begin(timestamp.parse::<Timestamp>().unwrap().as_millis())
 }
 
-pub(crate) fn moment(now: Instant, received: Instant) -> Moment {
-    Moment { now: timestamp(now), received: timestamp(received) }
+pub(crate) fn request_time(now: Instant, received: Instant) -> RequestTime {
+    RequestTime { now: timestamp(now), received: timestamp(received) }
 }
 
-/// Counted from the model's beginning: it fits, and the states are smaller.
-pub(crate) fn small(millis: i64) -> Instant {
+/// Milliseconds since the model began. They fit into an [`Instant`], which keeps the states small.
+pub(crate) fn since_begin(millis: i64) -> Instant {
     Instant::try_from(millis - BEGIN).unwrap()
 }
 
-/// The key of a web request, by its number.
+/// The number of a web request. It stands for the request's key.
 pub(crate) type Key = u8;
 
 pub(crate) fn request_key(key: Key) -> RequestKey {
@@ -43,11 +43,11 @@ fn key_number(text: &str) -> Key {
     Key::from_str_radix(&text[34..], 16).unwrap()
 }
 
-/// A lock as it is told: the key of the request that took it, and the generation.
+/// A lock as a reply names it: the key of the request that took it, and its generation.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Lock {
     pub(crate) key: Key,
-    /// Counted from the model's beginning; none where only AWS's provider ever locked.
+    /// Counted from the beginning of the model. `None` if only AWS's provider ever locked.
     pub(crate) generation: Option<Instant>,
 }
 
@@ -58,7 +58,7 @@ impl Lock {
     }
 
     pub(crate) fn read(key: &str, generation: Option<i64>) -> Self {
-        Self { key: key_number(key), generation: generation.map(small) }
+        Self { key: key_number(key), generation: generation.map(since_begin) }
     }
 
     pub(crate) fn id(self) -> LockId {
@@ -77,15 +77,15 @@ impl fmt::Debug for Lock {
     }
 }
 
-/// What a session holds: one byte, a different one for every store; 0 is an empty session.
+/// The session items: one byte, different for every store. An empty session has 0.
 pub(crate) type Content = u8;
 
-/// Over what a store without a lock may write; as [`session_store::Only`], which has no hash.
+/// What a store without a lock may replace: [`session_store::Precondition`], which has no `Hash`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Over {
     Unlocked,
     New,
-    Living,
+    Live,
 }
 
 /// An operation of the store, or one of AWS's provider.
@@ -103,7 +103,7 @@ pub(crate) enum Op {
         lock: Lock,
         content: Content,
     },
-    StoreFree {
+    StoreWithoutLock {
         key: Key,
         over: Over,
         content: Content,
@@ -111,7 +111,7 @@ pub(crate) enum Op {
     Release {
         lock: Lock,
     },
-    /// With a holder's lease to renew, or without.
+    /// With `holder`, it also extends the lease of that lock to this many seconds from now.
     Touch {
         holder: Option<(Lock, u16)>,
     },
@@ -119,7 +119,7 @@ pub(crate) enum Op {
         lock: Option<Lock>,
     },
     Sweep,
-    /// DynamoDB's own deletion, which is no call.
+    /// The deletion by DynamoDB's TTL, which is not a call.
     Ttl,
     OldCreate,
     OldFetch {
@@ -146,7 +146,7 @@ pub(crate) enum Op {
 }
 
 impl Op {
-    /// The lock that it writes under or gives back.
+    /// The lock that a store, a release or a remove names.
     pub(crate) fn lock(self) -> Option<Lock> {
         match self {
             Self::Store { lock, .. }
@@ -159,7 +159,7 @@ impl Op {
         }
     }
 
-    /// The request's key, for those that take or read.
+    /// The key of the request, for an operation that locks or fetches.
     pub(crate) fn key(self) -> Option<Key> {
         match self {
             Self::Fetch { key }
@@ -194,21 +194,21 @@ impl Op {
     }
 }
 
-/// What the caller of an operation is told.
+/// The reply to the caller of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Told {
+pub(crate) enum Reply {
     Session { content: Content, initialize: bool, lock: Option<Lock> },
     Done,
     NotFound,
     Locked(Lock),
     LockLost,
-    LockOver,
+    LockReleased,
     AlreadyExists,
     TooLate,
     Failed,
 }
 
-impl Told {
+impl Reply {
     pub(crate) fn session(session: &Session, own: bool) -> Self {
         Self::Session {
             content: session.items.first().copied().unwrap_or(0),

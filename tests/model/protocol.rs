@@ -1,4 +1,4 @@
-//! The model: what may happen next, and what comes of it.
+//! The model: the actions that are possible in a state, and the state after an action.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -13,54 +13,57 @@ use crate::setup::{Does, Setup};
 use crate::state::{At, Attempt, Bits, CLIENTS, Client, SLOTS, STRAYS, State, Then, seen};
 use crate::world::{Step, View, World};
 
-/// [`session_store::WRITE_DEADLINE`], in our milliseconds.
+/// [`session_store::WRITE_DEADLINE`], in milliseconds.
 pub(crate) const DEADLINE: Instant = 10_000;
 
-/// What happens. A number is that of a web server, or of a stray message.
+/// A step of the model. `client` and `stray` are indexes in the state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Action {
     /// The clock moves on.
     Tick,
-    /// It begins a web request, or goes on with one; the message arrives twice if `copied`.
+    /// A web server begins a web request, or continues one. If `copied`, the request arrives twice.
     Ask { client: usize, does: Does, copied: bool },
-    /// It creates the session that it was told is missing.
+    /// A web server creates the session, after a reply of not-found.
     CreateMissing { client: usize, copied: bool },
-    /// It asks for the lock again, with the same key.
+    /// A web server asks for the lock again, with the same key.
     LockAgain { client: usize, copied: bool },
-    /// It gives back the lock that stands in its way.
-    Force { client: usize, copied: bool },
-    /// Its function's next call reaches DynamoDB, and the answer comes back.
+    /// A web server releases the lock of another request.
+    ForceRelease { client: usize, copied: bool },
+    /// The next call of the web server's function reaches DynamoDB, and the function gets the
+    /// answer.
     Deliver { client: usize },
-    /// The call is done, but the SDK has no answer, and sends it again.
-    DeliverUnheard { client: usize },
-    /// The call is done and answered, and a copy of it is still on its way.
-    DeliverCopied { client: usize },
-    /// It gives up waiting for the answer, and sends its request again.
+    /// DynamoDB does the call, but the answer is lost, and the SDK sends the call again.
+    DeliverAnswerLost { client: usize },
+    /// DynamoDB does the call and answers, and a copy of the call is still on the network.
+    DeliverWithCopy { client: usize },
+    /// A web server stops waiting for the answer, and sends its request again.
     Resend { client: usize },
-    /// It dies.
+    /// A web server dies.
     Die { client: usize },
-    /// A stray message arrives, or a function without a caller goes on.
+    /// A stray message arrives, or a function without a caller makes its next call.
     Stray { stray: usize },
-    /// The sweep has found the session expired, and is to delete it.
+    /// The sweep finds the session expired. It deletes the item in a later step.
     Sweep,
-    /// AWS's provider's has.
+    /// The sweep of AWS's provider finds the session expired. It deletes the item in a later step.
     OldSweep,
-    /// DynamoDB's TTL deletes.
+    /// DynamoDB's TTL deletes the item.
     Ttl,
 }
 
 pub(crate) struct Protocol {
     pub(crate) setup: Setup,
     pub(crate) world: World,
-    /// The rules that were found broken, and what was met.
+    /// The rules that were broken so far.
     broken: AtomicU32,
-    met: AtomicU32,
-    /// The rules that must not be broken here.
+    /// The situations that were reached so far.
+    reached: AtomicU32,
+    /// The rules that must hold in this check.
     rules: Bits,
 }
 
 impl Attempt {
-    /// What somebody who reads would see. Of those who do not, only whether there was nothing counts.
+    /// Notes what the session is while the operation is under way. The contents matter only for an
+    /// operation that replies with them or depends on them. For others, only the absence matters.
     pub(crate) fn sees(&mut self, view: View) {
         if !view.live || self.op.key().is_some() || matches!(self.op, Op::Touch { .. }) {
             self.seen |= seen(view.live, view.content);
@@ -69,43 +72,44 @@ impl Attempt {
 }
 
 impl Protocol {
-    /// A setup that breaks no rules but those it says.
+    /// A check of all rules, except those that the setup lists in `breaks` and `limits`.
     pub(crate) fn new(setup: Setup) -> Self {
         let rules = !property::bits(setup.breaks) & !property::bits(setup.limits);
         Self::with(setup, None, rules)
     }
 
-    /// The same with a fault, which is to break one rule.
-    pub(crate) fn faulty(setup: Setup, fault: Option<Fault>, rule: property::Number) -> Self {
+    /// A check of one rule, with or without a fault in the code.
+    pub(crate) fn for_rule(setup: Setup, fault: Option<Fault>, rule: property::Number) -> Self {
         Self::with(setup, fault, property::bit(rule))
     }
 
     fn with(setup: Setup, fault: Option<Fault>, rules: Bits) -> Self {
         let world = World::new(setup.ttl, setup.old_ttl, fault);
-        Self { setup, world, broken: AtomicU32::new(0), met: AtomicU32::new(0), rules }
+        Self { setup, world, broken: AtomicU32::new(0), reached: AtomicU32::new(0), rules }
     }
 
-    /// Whether one of the rules that are to hold is found broken for the first time: that is the
-    /// shortest way to break it, and the checker would put the last in its place.
-    pub(crate) fn is_news(&self, broken: Bits) -> bool {
+    /// Whether a step breaks a rule that must hold, and no earlier step did. The checker reports
+    /// the last path that it finds. The first path is the shortest, so only that one counts.
+    pub(crate) fn is_first_break(&self, broken: Bits) -> bool {
         let known = self.broken.fetch_or(broken, Ordering::Relaxed);
         broken & self.rules & !known != 0 && known & self.rules == 0
     }
 
-    /// The rules that were found broken.
+    /// The rules that were broken.
     pub(crate) fn broken(&self) -> Bits {
         self.broken.load(Ordering::Relaxed)
     }
 
-    /// Whether, with this, all was met that the setup is to meet.
-    pub(crate) fn has_met(&self, reached: Bits) -> bool {
-        let met = self.met.fetch_or(reached, Ordering::Relaxed) | reached;
-        self.setup.reaches.iter().all(|number| met & property::bit(*number) != 0)
+    /// Notes the situations of a step. Returns whether all situations of the setup were reached so
+    /// far.
+    pub(crate) fn has_reached_all(&self, reached: Bits) -> bool {
+        let all = self.reached.fetch_or(reached, Ordering::Relaxed) | reached;
+        self.setup.reaches.iter().all(|number| all & property::bit(*number) != 0)
     }
 
-    /// What has been met.
-    pub(crate) fn met(&self) -> Bits {
-        self.met.load(Ordering::Relaxed)
+    /// The situations that were reached.
+    pub(crate) fn reached(&self) -> Bits {
+        self.reached.load(Ordering::Relaxed)
     }
 
     pub(crate) fn now(&self, state: &State) -> Instant {
@@ -120,7 +124,7 @@ impl Protocol {
         self.world.facts(state.item).view(self.now(state))
     }
 
-    /// When the request of the moment was received.
+    /// When the current request of a web server was received.
     pub(crate) fn received(&self, state: &State, client: usize) -> Instant {
         match state.clients[client].at {
             At::Asking { run, .. } => self.world.times(run).1,
@@ -128,10 +132,10 @@ impl Protocol {
         }
     }
 
-    /// What the setup says was done before.
-    fn settled(&self) -> State {
-        let gone = Client { at: At::Gone, begun: 0 };
-        let mut clients = [gone; CLIENTS];
+    /// The first state: the operations in `before` of the setup are done.
+    fn first_state(&self) -> State {
+        let stopped = Client { at: At::Stopped, begun: 0 };
+        let mut clients = [stopped; CLIENTS];
         for client in clients.iter_mut().take(self.setup.servers.len()) {
             client.at = At::Idle;
         }
@@ -143,8 +147,8 @@ impl Protocol {
             strays: [None; STRAYS],
             attempts: [None; SLOTS],
             left: self.setup.budget,
-            gone: 0,
-            twice: None,
+            past_contents: 0,
+            repeated_lock: None,
             broken: 0,
             reached: 0,
         };
@@ -167,7 +171,7 @@ impl Model for Protocol {
     type Action = Action;
 
     fn init_states(&self) -> Vec<State> {
-        vec![self.settled()]
+        vec![self.first_state()]
     }
 
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
@@ -182,67 +186,72 @@ impl Model for Protocol {
             actions.push(Action::Ttl);
         }
         let room = state.has_room();
-        let twice = |client: usize| {
-            let may = state.left.copies > 0 && room && !self.is_old(client);
+        let copied_or_not = |client: usize| {
+            let may = state.left.request_copies > 0 && room && !self.is_old(client);
             [Some(false), may.then_some(true)].into_iter().flatten()
         };
         for (client, server) in self.setup.servers.iter().enumerate() {
             match state.clients[client].at {
                 At::Idle => {
-                    // Servers that are alike begin in their order: the others are the same by name.
-                    let alike = client.checked_sub(1).map(|before| self.setup.servers[before]);
-                    let waits = alike.is_some_and(|alike| {
-                        alike.old == server.old
-                            && alike.requests == server.requests
-                            && alike.does == server.does
+                    // Of equal servers, the first begins first. Other orders give the same states.
+                    let previous = client.checked_sub(1).map(|before| self.setup.servers[before]);
+                    let waits = previous.is_some_and(|previous| {
+                        previous.old == server.old
+                            && previous.requests == server.requests
+                            && previous.does == server.does
                             && state.clients[client - 1].begun == 0
                     });
                     if waits {
                         continue;
                     }
                     for does in server.does.iter().filter(|does| !with_a_lock(**does)) {
-                        let asks = |copied| Action::Ask { client, does: *does, copied };
-                        actions.extend(twice(client).map(asks));
+                        let ask = |copied| Action::Ask { client, does: *does, copied };
+                        actions.extend(copied_or_not(client).map(ask));
                     }
                 }
                 At::Holding { .. } => {
                     for does in server.does.iter().filter(|does| with_a_lock(**does)) {
-                        let asks = |copied| Action::Ask { client, does: *does, copied };
-                        actions.extend(twice(client).map(asks));
+                        let ask = |copied| Action::Ask { client, does: *does, copied };
+                        actions.extend(copied_or_not(client).map(ask));
                     }
                 }
                 At::Refused { .. } => {
-                    actions
-                        .extend(twice(client).map(|copied| Action::LockAgain { client, copied }));
-                    if state.left.forces > 0 {
-                        actions
-                            .extend(twice(client).map(|copied| Action::Force { client, copied }));
+                    actions.extend(
+                        copied_or_not(client).map(|copied| Action::LockAgain { client, copied }),
+                    );
+                    if state.left.forced_releases > 0 {
+                        actions.extend(
+                            copied_or_not(client)
+                                .map(|copied| Action::ForceRelease { client, copied }),
+                        );
                     }
                 }
-                At::Missing => {
+                At::NoSession => {
                     let creates = |copied| Action::CreateMissing { client, copied };
-                    actions.extend(twice(client).map(creates));
+                    actions.extend(copied_or_not(client).map(creates));
                 }
-                At::Again => {
-                    actions
-                        .extend(twice(client).map(|copied| Action::LockAgain { client, copied }));
+                At::ReadyToLock => {
+                    actions.extend(
+                        copied_or_not(client).map(|copied| Action::LockAgain { client, copied }),
+                    );
                 }
                 At::Asking { .. } => {
                     actions.push(Action::Deliver { client });
                     if state.left.losses > 0 {
-                        actions.push(Action::DeliverUnheard { client });
+                        actions.push(Action::DeliverAnswerLost { client });
                         if !server.old && room {
                             actions.push(Action::Resend { client });
                         }
                     }
-                    if state.left.flights > 0 && room && !server.old {
-                        actions.push(Action::DeliverCopied { client });
+                    if state.left.call_copies > 0 && room && !server.old {
+                        actions.push(Action::DeliverWithCopy { client });
                     }
                 }
                 At::Unsure { .. } => actions.push(Action::Resend { client }),
-                At::Gone => {}
+                At::Stopped => {}
             }
-            if state.left.deaths > 0 && !matches!(state.clients[client].at, At::Idle | At::Gone) {
+            if state.left.deaths > 0 && !matches!(state.clients[client].at, At::Idle | At::Stopped)
+            {
                 actions.push(Action::Die { client });
             }
         }
@@ -270,9 +279,9 @@ impl Model for Protocol {
                 let (op, then) = self.op(&state, client, self.lock_does(client));
                 self.ask(&mut state, client, op, then, copied)?;
             }
-            Action::Force { client, copied } => {
+            Action::ForceRelease { client, copied } => {
                 let At::Refused { lock } = state.clients[client].at else { return None };
-                state.left.forces -= 1;
+                state.left.forced_releases -= 1;
                 let op = if self.is_old(client) {
                     Op::OldRelease { lock }
                 } else {
@@ -281,21 +290,23 @@ impl Model for Protocol {
                 self.ask(&mut state, client, op, Then::LockAgain, copied)?;
             }
             Action::Deliver { client } => self.deliver(&mut state, client, false, false)?,
-            Action::DeliverUnheard { client } => self.deliver(&mut state, client, true, false)?,
-            Action::DeliverCopied { client } => self.deliver(&mut state, client, false, true)?,
+            Action::DeliverAnswerLost { client } => {
+                self.deliver(&mut state, client, true, false)?
+            }
+            Action::DeliverWithCopy { client } => self.deliver(&mut state, client, false, true)?,
             Action::Resend { client } => self.resend(&mut state, client)?,
             Action::Die { client } => {
                 state.left.deaths -= 1;
-                // If there is no room for its function's work, that is lost as well.
+                // If there is no room for a stray, the work of its function is lost as well.
                 self.abandon(&mut state, client);
-                state.clients[client].at = At::Gone;
+                state.clients[client].at = At::Stopped;
             }
             Action::Stray { stray } => self.stray(&mut state, stray)?,
             Action::Sweep => self.sweep(&mut state, Op::Sweep)?,
             Action::OldSweep => self.sweep(&mut state, Op::OldSweep)?,
             Action::Ttl => self.ttl(&mut state)?,
         }
-        state.tidy();
+        state.normalize();
         Some(state)
     }
 

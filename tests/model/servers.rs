@@ -1,4 +1,4 @@
-//! What a web server asks for when it does something.
+//! The operations that web servers send.
 
 use crate::op::Op;
 use crate::protocol::Protocol;
@@ -6,7 +6,7 @@ use crate::setup::Does;
 use crate::state::{At, State, Then};
 
 impl Protocol {
-    /// The operation of a web server that does something.
+    /// The operation by which a web server does something, and what it does after the reply.
     pub(crate) fn op(&self, state: &State, client: usize, does: Does) -> (Op, Then) {
         let me = state.clients[client];
         let key = me.key(client);
@@ -25,9 +25,11 @@ impl Protocol {
             (Does::Touch, _) => (Op::Touch { holder: None }, Then::End),
             (Does::Create, _) if old => (Op::OldCreate, Then::End),
             (Does::Create, _) => (Op::Create, Then::End),
-            (Does::StoreFree(_), _) if old => (Op::OldStoreNew { content: key }, Then::End),
-            (Does::StoreFree(over), _) => (Op::StoreFree { key, over, content: key }, Then::End),
-            (Does::RemoveFree, _) => (Op::Remove { lock: None }, Then::End),
+            (Does::StoreWithoutLock(_), _) if old => (Op::OldStoreNew { content: key }, Then::End),
+            (Does::StoreWithoutLock(over), _) => {
+                (Op::StoreWithoutLock { key, over, content: key }, Then::End)
+            }
+            (Does::RemoveWithoutLock, _) => (Op::Remove { lock: None }, Then::End),
             (Does::Store, Some(lock)) if old => (Op::OldStore { lock, content: key }, Then::End),
             (Does::Store, Some(lock)) => (Op::Store { lock, content: key }, Then::End),
             (Does::Release, Some(lock)) if old => (Op::OldRelease { lock }, Then::End),
@@ -35,23 +37,25 @@ impl Protocol {
             (Does::Remove, Some(lock)) if old => (Op::OldRemove { lock }, Then::End),
             (Does::Remove, lock) => (Op::Remove { lock }, Then::End),
             (Does::TouchLease(seconds), Some(lock)) => {
-                let At::Holding { lock: _, lost } = me.at else { unreachable!("it has a lock") };
+                let At::Holding { lock: _, lost } = me.at else {
+                    unreachable!("the server holds a lock")
+                };
                 let holder = Some((lock, seconds));
-                (Op::Touch { holder }, Then::GoOnHolding { lock, lost })
+                (Op::Touch { holder }, Then::KeepHolding { lock, lost })
             }
-            (does, None) => panic!("{does:?} needs a lock"),
+            (does, None) => panic!("a server without a lock cannot {does:?}"),
         }
     }
 
-    /// How it locks.
+    /// How the web server locks: with or without a lease.
     pub(crate) fn lock_does(&self, client: usize) -> Does {
         let does = self.setup.servers[client].does;
         let locks = |does: &&Does| matches!(does, Does::Lock | Does::Lease(_));
-        *does.iter().find(locks).expect("a server that waits for a lock locks")
+        *does.iter().find(locks).expect("only a server that locks is locked out")
     }
 }
 
-/// What is done with a lock, and not to begin with.
+/// Whether the request needs the lock. A web request cannot begin with such a request.
 pub(crate) fn with_a_lock(does: Does) -> bool {
     matches!(does, Does::Store | Does::Release | Does::Remove | Does::TouchLease(_))
 }

@@ -1,61 +1,63 @@
-//! What a check explores: who does what, what may go wrong, and how often.
+//! A setup: which servers there are, what they do, and how often which fault may happen.
 
 use crate::op::{Instant, Op, Over};
 use crate::property::{self, Number};
 use crate::state::Budget;
 
-/// What a web server may do.
+/// A request that a web server may send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Does {
-    // As its web request.
-    /// Locks; creates what is missing and locks again.
+    // Requests that begin a web request.
+    /// Locks. If there is no session, creates it and locks again.
     Lock,
-    /// Locks with a lease of so many seconds.
+    /// Locks with a lease of this many seconds.
     Lease(u16),
     Fetch,
     Touch,
     Create,
-    StoreFree(Over),
-    RemoveFree,
-    // With a lock.
+    StoreWithoutLock(Over),
+    RemoveWithoutLock,
+    // Requests of a server that holds the lock.
     Store,
     Release,
     Remove,
-    /// Touches, and renews its lease.
+    /// Touches, and extends its lease to this many seconds from now.
     TouchLease(u16),
 }
 
 /// A web server.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Server {
-    /// It runs AWS's provider.
+    /// Runs AWS's provider instead of a client of our service.
     pub(crate) old: bool,
-    /// How many web requests it handles.
+    /// The number of web requests that it handles.
     pub(crate) requests: u8,
     pub(crate) does: &'static [Does],
 }
 
-/// A configuration of the model.
+/// What a check explores.
 #[derive(Debug, Clone)]
 pub(crate) struct Setup {
     pub(crate) name: &'static str,
     pub(crate) servers: Vec<Server>,
-    /// What was done before it begins, in order.
+    /// The operations that come before the first state, in order.
     pub(crate) before: &'static [Op],
-    /// The instants that the clock moves through.
+    /// The instants that the clock moves through, in milliseconds.
     pub(crate) clock: &'static [Instant],
     pub(crate) budget: Budget,
-    /// We have the TTL attribute configured, and AWS's provider has.
+    /// Our service is configured with the TTL attribute.
     pub(crate) ttl: bool,
+    /// AWS's provider is configured with the TTL attribute.
     pub(crate) old_ttl: bool,
-    /// A call to DynamoDB may be on the network for longer than a request may take.
-    pub(crate) late_flights: bool,
-    /// The limits that it may meet: the documents name them. And those that it must, as they say.
+    /// A call to DynamoDB may stay on the network for longer than a request may take.
+    pub(crate) late_calls: bool,
+    /// The limits that the setup may reach. The documents name them.
     pub(crate) limits: &'static [Number],
+    /// The limits that the setup must reach, as the documents say.
     pub(crate) shows: &'static [Number],
-    /// The rules that it does break, each known and documented.
+    /// The rules that the setup breaks. Each is known and documented.
     pub(crate) breaks: &'static [Number],
-    /// What it must have met, to be a check at all.
+    /// The situations that the setup must reach. Otherwise the check fails.
     pub(crate) reaches: &'static [Number],
 }
 
@@ -80,11 +82,11 @@ impl Setup {
             budget: Budget::default(),
             ttl: false,
             old_ttl: false,
-            late_flights: false,
+            late_calls: false,
             limits: &[],
             shows: &[],
             breaks: &[],
-            reaches: &[property::TOLD],
+            reaches: &[property::REPLIED],
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What is explored, and how far.
+//! The setups that `holds` explores, and how far it explores them.
 
 use crate::op::{Op, Over};
 use crate::property::*;
@@ -9,22 +9,22 @@ use crate::state::Budget;
 /// How far a check goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Scale {
-    /// Half a minute in all, with every `cargo test`.
+    /// About a minute for all setups. Every `cargo test` runs it.
     Quick,
-    /// Some minutes: `MODEL=ci`.
+    /// Minutes to hours: `MODEL=ci`.
     Ci,
-    /// As long as one likes: `MODEL=hand`.
+    /// As far as the memory goes: `MODEL=hand`.
     Hand,
 }
 
 impl Scale {
-    /// As the environment says.
+    /// The scale that the environment variable `MODEL` asks for.
     pub(crate) fn wanted() -> Self {
         match std::env::var("MODEL").as_deref() {
             Err(_) | Ok("quick") => Self::Quick,
             Ok("ci") => Self::Ci,
             Ok("hand") => Self::Hand,
-            Ok(other) => panic!("MODEL is quick, ci or hand, not {other}"),
+            Ok(other) => panic!("MODEL must be quick, ci or hand, and is {other}"),
         }
     }
 
@@ -37,14 +37,26 @@ impl Scale {
     }
 }
 
-const NONE: Budget = Budget { losses: 0, copies: 0, flights: 0, deaths: 0, forces: 0, sweeps: 0 };
+const NONE: Budget = Budget {
+    losses: 0,
+    request_copies: 0,
+    call_copies: 0,
+    deaths: 0,
+    forced_releases: 0,
+    sweeps: 0,
+};
 
-/// What is known of requests without a lock: their copies, and the client's own resends, are new
-/// requests to us.
-const FREE_LIMITS: &[Number] =
-    &[LIMIT_LATE_LOCK, LIMIT_LATE_CREATE, LIMIT_FREE_LATE, LIMIT_FREE_TWICE, LIMIT_OLD_CONTENT];
+/// The limits of requests without a lock: the service cannot tell their copies, and the resends of
+/// a client, from new requests.
+const LIMITS_WITHOUT_LOCK: &[Number] = &[
+    LIMIT_LATE_LOCK,
+    LIMIT_LATE_CREATE,
+    LIMIT_LATE_WITHOUT_LOCK,
+    LIMIT_TWICE_WITHOUT_LOCK,
+    LIMIT_OLD_CONTENT,
+];
 
-/// Two servers that use a session under its lock; messages are lost and arrive twice.
+/// Two servers that use a session under its lock. Messages are lost or arrive twice.
 pub(crate) fn locks(scale: Scale) -> Setup {
     const DOES: &[Does] = &[Lock, Store, Release, Remove];
     let servers = scale.of(
@@ -55,11 +67,11 @@ pub(crate) fn locks(scale: Scale) -> Setup {
     Setup {
         before: &[Op::Create],
         clock: &[0, 12 * SECOND],
-        budget: Budget { losses: 1, copies: scale.of(1, 1, 2), ..NONE },
+        budget: Budget { losses: 1, request_copies: scale.of(1, 1, 2), ..NONE },
         reaches: &[
             LOCKED_OUT,
-            LOST_TOLD,
-            OVER_TOLD,
+            LOCK_LOST,
+            LOCK_RELEASED,
             RESEND_KNOWN,
             COPY_REFUSED,
             TOO_LATE,
@@ -73,7 +85,7 @@ pub(crate) fn locks(scale: Scale) -> Setup {
     }
 }
 
-/// The same, and a waiter gives back a lock that stands for too long; and servers die.
+/// As `locks`, and waiters release the lock of another server, and servers die.
 pub(crate) fn waiters(scale: Scale) -> Setup {
     const DOES: &[Does] = &[Lock, Store, Release];
     let servers = scale.of(
@@ -86,99 +98,114 @@ pub(crate) fn waiters(scale: Scale) -> Setup {
         clock: &[0, 12 * SECOND],
         budget: Budget {
             losses: 1,
-            copies: scale.of(0, 1, 1),
+            request_copies: scale.of(0, 1, 1),
             deaths: 1,
-            forces: scale.of(1, 1, 2),
+            forced_releases: scale.of(1, 1, 2),
             ..NONE
         },
-        reaches: &[LOCKED_OUT, LOST_TOLD, FORCED, TAKEN_OVER, STORED, RELEASED],
+        reaches: &[LOCKED_OUT, LOCK_LOST, WAITER_RELEASED, TAKEN_OVER, STORED, RELEASED],
         limits: &[LIMIT_LATE_LOCK],
         ..Setup::new("waiters", servers)
     }
 }
 
-/// Servers that find no session, make it, and are told to initialize it or not.
+/// Servers that find no session and create it. At most one of them is told to initialize it.
 pub(crate) fn beginnings(scale: Scale) -> Setup {
     const DOES: &[Does] = &[Lock, Fetch, Store, Release];
     let servers = scale.of(vec![ours(1, DOES); 2], vec![ours(1, DOES); 2], vec![ours(1, DOES); 3]);
     Setup {
         clock: &[0, 12 * SECOND],
-        budget: Budget { losses: 1, copies: scale.of(0, 1, 1), ..NONE },
+        budget: Budget { losses: 1, request_copies: scale.of(0, 1, 1), ..NONE },
         reaches: &[LOCKED_OUT, INITIALIZED_AGAIN, STORED, RELEASED],
         limits: &[LIMIT_LATE_LOCK, LIMIT_LATE_CREATE],
         ..Setup::new("beginnings", servers)
     }
 }
 
-/// Those who take no lock, and one who does.
-fn free_beside_locks(scale: Scale, free: &'static [Does], locks: &'static [Does]) -> Vec<Server> {
+/// Servers that send requests without a lock, and one server that locks.
+fn without_lock_beside_locks(
+    scale: Scale,
+    without_lock: &'static [Does],
+    locks: &'static [Does],
+) -> Vec<Server> {
     scale.of(
-        vec![ours(1, free), ours(1, locks)],
-        vec![ours(2, free), ours(1, locks)],
-        vec![ours(2, free), ours(1, free), ours(1, locks)],
+        vec![ours(1, without_lock), ours(1, locks)],
+        vec![ours(2, without_lock), ours(1, locks)],
+        vec![ours(2, without_lock), ours(1, without_lock), ours(1, locks)],
     )
 }
 
-/// Stores without a lock, only over a session that lives.
+/// Stores without a lock that replace only a live session.
 pub(crate) fn if_match(scale: Scale) -> Setup {
-    const FREE: &[Does] = &[StoreFree(Over::Living), RemoveFree];
-    const LOCKS: &[Does] = &[Lock, Store, Remove];
+    const WITHOUT_LOCK: &[Does] = &[StoreWithoutLock(Over::Live), RemoveWithoutLock];
+    const WITH_LOCK: &[Does] = &[Lock, Store, Remove];
     Setup {
-        before: &[Op::StoreFree { key: 12, over: Over::New, content: 12 }],
+        before: &[Op::StoreWithoutLock { key: 12, over: Over::New, content: 12 }],
         clock: &[0, 12 * SECOND],
-        budget: Budget { losses: 1, copies: 1, ..NONE },
-        limits: FREE_LIMITS,
-        shows: &[LIMIT_FREE_LATE, LIMIT_FREE_TWICE],
-        reaches: &[LOCKED_OUT, LOST_TOLD, OVER_TOLD, RESEND_KNOWN, COPY_REFUSED, TOO_LATE, STORED],
-        ..Setup::new("if-match", free_beside_locks(scale, FREE, LOCKS))
+        budget: Budget { losses: 1, request_copies: 1, ..NONE },
+        limits: LIMITS_WITHOUT_LOCK,
+        shows: &[LIMIT_LATE_WITHOUT_LOCK, LIMIT_TWICE_WITHOUT_LOCK],
+        reaches: &[
+            LOCKED_OUT,
+            LOCK_LOST,
+            LOCK_RELEASED,
+            RESEND_KNOWN,
+            COPY_REFUSED,
+            TOO_LATE,
+            STORED,
+        ],
+        ..Setup::new("if-match", without_lock_beside_locks(scale, WITHOUT_LOCK, WITH_LOCK))
     }
 }
 
-/// Stores without a lock, only as a new session.
+/// Stores without a lock that only make a new session.
 pub(crate) fn if_none_match(scale: Scale) -> Setup {
-    const FREE: &[Does] = &[StoreFree(Over::New), RemoveFree];
-    const LOCKS: &[Does] = &[Lock, Store, Remove];
+    const WITHOUT_LOCK: &[Does] = &[StoreWithoutLock(Over::New), RemoveWithoutLock];
+    const WITH_LOCK: &[Does] = &[Lock, Store, Remove];
     Setup {
         clock: &[0, 12 * SECOND],
-        budget: Budget { losses: 1, copies: scale.of(0, 1, 1), ..NONE },
-        limits: FREE_LIMITS,
+        budget: Budget { losses: 1, request_copies: scale.of(0, 1, 1), ..NONE },
+        limits: LIMITS_WITHOUT_LOCK,
         breaks: &[NO_RETURN],
-        reaches: &[LOCKED_OUT, LOST_TOLD, RESEND_KNOWN, COPY_REFUSED, STORED],
-        ..Setup::new("if-none-match", free_beside_locks(scale, FREE, LOCKS))
+        reaches: &[LOCKED_OUT, LOCK_LOST, RESEND_KNOWN, COPY_REFUSED, STORED],
+        ..Setup::new("if-none-match", without_lock_beside_locks(scale, WITHOUT_LOCK, WITH_LOCK))
     }
 }
 
-/// Stores without a lock and without a precondition: the last writer wins.
+/// Stores without a lock and without a precondition. The last writer wins.
 pub(crate) fn last_writer_wins(scale: Scale) -> Setup {
-    const FREE: &[Does] = &[StoreFree(Over::Unlocked), RemoveFree];
-    const LOCKS: &[Does] = &[Lock, Store, Remove];
+    const WITHOUT_LOCK: &[Does] = &[StoreWithoutLock(Over::Unlocked), RemoveWithoutLock];
+    const WITH_LOCK: &[Does] = &[Lock, Store, Remove];
     Setup {
         clock: &[0, 12 * SECOND],
-        budget: Budget { losses: 1, copies: scale.of(0, 1, 1), ..NONE },
-        limits: FREE_LIMITS,
+        budget: Budget { losses: 1, request_copies: scale.of(0, 1, 1), ..NONE },
+        limits: LIMITS_WITHOUT_LOCK,
         breaks: &[NO_RETURN],
-        reaches: &[LOCKED_OUT, LOST_TOLD, RESEND_KNOWN, COPY_REFUSED, STORED],
-        ..Setup::new("last writer wins", free_beside_locks(scale, FREE, LOCKS))
+        reaches: &[LOCKED_OUT, LOCK_LOST, RESEND_KNOWN, COPY_REFUSED, STORED],
+        ..Setup::new("last writer wins", without_lock_beside_locks(scale, WITHOUT_LOCK, WITH_LOCK))
     }
 }
 
-/// Two who store without a lock, over a session that lives: the later copy wins.
+/// Two servers that store without a lock over a live session. The later copy wins.
 pub(crate) fn two_writers(scale: Scale) -> Setup {
-    const FREE: &[Does] = &[StoreFree(Over::Living)];
+    const WITHOUT_LOCK: &[Does] = &[StoreWithoutLock(Over::Live)];
     Setup {
         before: &[Op::Create],
         clock: &[0, 12 * SECOND],
-        budget: Budget { losses: 1, copies: scale.of(1, 2, 2), ..NONE },
-        limits: FREE_LIMITS,
-        shows: &[LIMIT_FREE_LATE, LIMIT_FREE_TWICE, LIMIT_OLD_CONTENT],
+        budget: Budget { losses: 1, request_copies: scale.of(1, 2, 2), ..NONE },
+        limits: LIMITS_WITHOUT_LOCK,
+        shows: &[LIMIT_LATE_WITHOUT_LOCK, LIMIT_TWICE_WITHOUT_LOCK, LIMIT_OLD_CONTENT],
         reaches: &[RESEND_KNOWN, COPY_REFUSED, TOO_LATE],
-        ..Setup::new("two writers", vec![ours(scale.of(1, 1, 2), FREE), ours(1, FREE)])
+        ..Setup::new(
+            "two writers",
+            vec![ours(scale.of(1, 1, 2), WITHOUT_LOCK), ours(1, WITHOUT_LOCK)],
+        )
     }
 }
 
-/// Removals and creations beside each other, over ticks of the clock.
+/// Removes and creates at the same time, while the clock moves on.
 pub(crate) fn removals(scale: Scale) -> Setup {
-    const DOES: &[Does] = &[RemoveFree, Create, Lock, Remove];
+    const DOES: &[Does] = &[RemoveWithoutLock, Create, Lock, Remove];
     let servers = scale.of(
         vec![ours(1, DOES); 2],
         vec![ours(2, DOES), ours(1, DOES)],
@@ -187,30 +214,45 @@ pub(crate) fn removals(scale: Scale) -> Setup {
     Setup {
         before: &[Op::Create],
         clock: &[0, 5 * SECOND, 12 * SECOND],
-        budget: Budget { losses: 1, copies: scale.of(0, 1, 1), ..NONE },
-        limits: &[LIMIT_LATE_LOCK, LIMIT_LATE_CREATE, LIMIT_FREE_LATE, LIMIT_FREE_TWICE],
-        reaches: &[LOCKED_OUT, LOST_TOLD, RESEND_KNOWN, COPY_REFUSED],
+        budget: Budget { losses: 1, request_copies: scale.of(0, 1, 1), ..NONE },
+        limits: &[
+            LIMIT_LATE_LOCK,
+            LIMIT_LATE_CREATE,
+            LIMIT_LATE_WITHOUT_LOCK,
+            LIMIT_TWICE_WITHOUT_LOCK,
+        ],
+        reaches: &[LOCKED_OUT, LOCK_LOST, RESEND_KNOWN, COPY_REFUSED],
         ..Setup::new("removals", servers)
     }
 }
 
-/// Renewals, the session's end, the sweep and DynamoDB's TTL.
+/// Renewals, the expiry of the session, the sweep and DynamoDB's TTL.
 pub(crate) fn endings(scale: Scale) -> Setup {
     const DOES: &[Does] = &[Lock, Fetch, Touch, Store, Release];
-    const MORE: &[Does] = &[Lock, Store, RemoveFree];
+    const MORE: &[Does] = &[Lock, Store, RemoveWithoutLock];
     Setup {
-        before: &[Op::StoreFree { key: 12, over: Over::New, content: 12 }],
+        before: &[Op::StoreWithoutLock { key: 12, over: Over::New, content: 12 }],
         clock: &[0, 12 * MINUTE, 21 * MINUTE, 33 * MINUTE, 100 * MINUTE],
-        budget: Budget { losses: scale.of(0, 0, 1), copies: scale.of(0, 1, 1), sweeps: 1, ..NONE },
+        budget: Budget {
+            losses: scale.of(0, 0, 1),
+            request_copies: scale.of(0, 1, 1),
+            sweeps: 1,
+            ..NONE
+        },
         ttl: true,
-        limits: &[LIMIT_LATE_LOCK, LIMIT_LATE_CREATE, LIMIT_FREE_LATE, LIMIT_FREE_TWICE],
+        limits: &[
+            LIMIT_LATE_LOCK,
+            LIMIT_LATE_CREATE,
+            LIMIT_LATE_WITHOUT_LOCK,
+            LIMIT_TWICE_WITHOUT_LOCK,
+        ],
         reaches: &[
-            LOST_TOLD,
+            LOCK_LOST,
             EXPIRED_STORE,
             SWEPT,
             SPARED,
             TTL_DELETED,
-            CREATED_OVER,
+            CREATED_OVER_EXPIRED,
             RENEWED,
             STORED,
             RELEASED,
@@ -219,65 +261,73 @@ pub(crate) fn endings(scale: Scale) -> Setup {
     }
 }
 
-/// Renewals beside each other, the later of which may come first.
+/// Renewals at the same time. The later renewal may reach DynamoDB first.
 pub(crate) fn renewals(scale: Scale) -> Setup {
     const DOES: &[Does] = &[Lock, Fetch, Touch, Store];
     let servers = scale.of(vec![ours(1, DOES); 2], vec![ours(1, DOES); 2], vec![ours(2, DOES); 2]);
     Setup {
         before: &[Op::Create],
         clock: &[0, 12 * MINUTE, 12 * MINUTE + 5 * SECOND],
-        budget: Budget { losses: scale.of(0, 1, 1), copies: scale.of(0, 1, 1), ..NONE },
+        budget: Budget { losses: scale.of(0, 1, 1), request_copies: scale.of(0, 1, 1), ..NONE },
         limits: &[LIMIT_LATE_LOCK, LIMIT_LATE_CREATE],
         reaches: &[RENEWED],
         ..Setup::new("renewals", servers)
     }
 }
 
-/// A lock that a waiter gave back, and whose holder comes after the session's end.
+/// A waiter releases the lock, and the holder stores after the session has expired.
 pub(crate) fn forced_endings(scale: Scale) -> Setup {
     const DOES: &[Does] = &[Lock, Store, Release];
     Setup {
         before: &[Op::Create],
         clock: &[0, 12 * MINUTE, 33 * MINUTE],
-        budget: Budget { losses: scale.of(0, 1, 1), forces: 1, sweeps: 1, ..NONE },
+        budget: Budget { losses: scale.of(0, 1, 1), forced_releases: 1, sweeps: 1, ..NONE },
         limits: &[LIMIT_LATE_LOCK, LIMIT_LATE_CREATE],
-        reaches: &[FORCED, SWEPT],
+        reaches: &[WAITER_RELEASED, SWEPT],
         ..Setup::new("forced endings", vec![ours(1, DOES); 2])
     }
 }
 
-/// Locks that end by themselves.
+/// Locks with leases.
 pub(crate) fn leases(scale: Scale) -> Setup {
     const DOES: &[Does] = &[Lease(8), Store, Release, TouchLease(8)];
     Setup {
         before: &[Op::Create],
         clock: &[0, 5 * SECOND, 9 * SECOND, 15 * SECOND],
-        budget: Budget { losses: 1, copies: scale.of(0, 1, 1), ..NONE },
+        budget: Budget { losses: 1, request_copies: scale.of(0, 1, 1), ..NONE },
         limits: &[LIMIT_LATE_LOCK],
-        reaches: &[LOCKED_OUT, LOST_TOLD, RESEND_KNOWN, TAKEN_OVER, LEASE_TAKEN, STORED, RELEASED],
+        reaches: &[
+            LOCKED_OUT,
+            LOCK_LOST,
+            RESEND_KNOWN,
+            TAKEN_OVER,
+            LEASE_TAKEOVER,
+            STORED,
+            RELEASED,
+        ],
         ..Setup::new("leases", vec![ours(scale.of(1, 1, 2), DOES), ours(1, DOES)])
     }
 }
 
-/// Calls to DynamoDB that are on the network for longer than any request may take.
-pub(crate) fn late_flights(scale: Scale) -> Setup {
+/// Calls to DynamoDB that stay on the network for longer than any request may take.
+pub(crate) fn late_calls(scale: Scale) -> Setup {
     const DOES: &[Does] = &[Lock, Store, Release];
     Setup {
         before: &[Op::Create],
         clock: &[0, 12 * SECOND, 25 * SECOND],
-        budget: Budget { losses: scale.of(0, 1, 1), flights: scale.of(1, 1, 2), ..NONE },
-        late_flights: true,
+        budget: Budget { losses: scale.of(0, 1, 1), call_copies: scale.of(1, 1, 2), ..NONE },
+        late_calls: true,
         limits: &[LIMIT_LATE_LOCK],
-        reaches: &[LOCKED_OUT, LOST_TOLD, COPY_REFUSED, STORED, RELEASED],
-        ..Setup::new("late flights", vec![ours(scale.of(1, 1, 2), DOES), ours(1, DOES)])
+        reaches: &[LOCKED_OUT, LOCK_LOST, COPY_REFUSED, STORED, RELEASED],
+        ..Setup::new("late calls", vec![ours(scale.of(1, 1, 2), DOES), ours(1, DOES)])
     }
 }
 
-/// A web server that still runs AWS's provider, and one of ours.
+/// A web server that uses our service, and a web server that runs AWS's provider.
 pub(crate) fn beside_old(scale: Scale) -> Setup {
-    const OURS: &[Does] = &[Lock, Fetch, Touch, Store, Release, RemoveFree];
+    const OURS: &[Does] = &[Lock, Fetch, Touch, Store, Release, RemoveWithoutLock];
     const OLD: &[Does] =
-        &[Lock, Fetch, Touch, Create, StoreFree(Over::Unlocked), Store, Release, Remove];
+        &[Lock, Fetch, Touch, Create, StoreWithoutLock(Over::Unlocked), Store, Release, Remove];
     let servers = scale.of(
         vec![ours(1, OURS), old(1, OLD)],
         vec![ours(1, OURS), old(1, OLD)],
@@ -286,14 +336,24 @@ pub(crate) fn beside_old(scale: Scale) -> Setup {
     Setup {
         before: &[Op::Create],
         clock: &[0, 21 * MINUTE],
-        budget: Budget { forces: 1, sweeps: 1, ..NONE },
+        budget: Budget { forced_releases: 1, sweeps: 1, ..NONE },
         breaks: &[INITIALIZE_ONCE, OLD_TAKES, OLD_RETURN, OLD_GHOST, OLD_ENDS, OLD_OVERWRITES],
-        reaches: &[LOCKED_OUT, LOST_TOLD, SWEPT, SPARED, FORCED, EXPIRED_STORE, STORED, RELEASED],
+        reaches: &[
+            LOCKED_OUT,
+            LOCK_LOST,
+            SWEPT,
+            SPARED,
+            WAITER_RELEASED,
+            EXPIRED_STORE,
+            STORED,
+            RELEASED,
+        ],
         ..Setup::new("beside AWS's provider", servers)
     }
 }
 
-/// Two of ours, and one that runs AWS's provider, whose touch clears a lock.
+/// Two web servers that use our service, and one that runs AWS's provider. The touch of AWS's
+/// provider clears a lock.
 pub(crate) fn two_beside_old(_: Scale) -> Setup {
     const OURS: &[Does] = &[Lock, Store];
     const OLD: &[Does] = &[Touch, Lock, Store];
@@ -303,12 +363,13 @@ pub(crate) fn two_beside_old(_: Scale) -> Setup {
         budget: NONE,
         limits: &[LIMIT_LATE_LOCK],
         breaks: &[ONE_HOLDER, OLD_TAKES],
-        reaches: &[LOCKED_OUT, LOST_TOLD],
+        reaches: &[LOCKED_OUT, LOCK_LOST],
         ..Setup::new("two beside AWS's provider", vec![ours(1, OURS), ours(1, OURS), old(1, OLD)])
     }
 }
 
-/// The same, where only we have the TTL attribute configured.
+/// A server of ours and a server that runs AWS's provider. Only our service writes the TTL
+/// attribute.
 pub(crate) fn beside_old_with_ttl(scale: Scale) -> Setup {
     const OURS: &[Does] = &[Lock, Store];
     const OLD: &[Does] = &[Touch];
@@ -325,7 +386,7 @@ pub(crate) fn beside_old_with_ttl(scale: Scale) -> Setup {
     }
 }
 
-/// The same, where both have: TTL deletes what has ended, and nothing else.
+/// As `beside_old_with_ttl`, but both write the TTL attribute. TTL deletes only expired sessions.
 pub(crate) fn beside_old_with_the_same_ttl(scale: Scale) -> Setup {
     Setup {
         name: "beside AWS's provider with the same TTL",
@@ -336,23 +397,28 @@ pub(crate) fn beside_old_with_the_same_ttl(scale: Scale) -> Setup {
     }
 }
 
-/// One of ours and one of AWS's provider, where messages are lost and arrive twice.
+/// A server of ours and a server that runs AWS's provider. Messages are lost or arrive twice.
 pub(crate) fn losses_beside_old(scale: Scale) -> Setup {
     const OURS: &[Does] = &[Lock, Store, Release, Remove];
-    const OLD: &[Does] = &[Touch, Create, StoreFree(Over::Unlocked), Lock, Store, Release];
+    const OLD: &[Does] = &[Touch, Create, StoreWithoutLock(Over::Unlocked), Lock, Store, Release];
     Setup {
         before: &[Op::Create],
         clock: &[0, 12 * SECOND],
-        budget: Budget { losses: 1, copies: scale.of(1, 1, 2), deaths: scale.of(0, 1, 1), ..NONE },
+        budget: Budget {
+            losses: 1,
+            request_copies: scale.of(1, 1, 2),
+            deaths: scale.of(0, 1, 1),
+            ..NONE
+        },
         limits: &[LIMIT_LATE_LOCK, LIMIT_LATE_CREATE, LIMIT_OLD_CONTENT],
         breaks: &[OLD_TAKES, OLD_RETURN, OLD_GHOST, OLD_OVERWRITES, OLD_TWICE],
-        reaches: &[LOCKED_OUT, LOST_TOLD, RESEND_KNOWN, COPY_REFUSED, STORED, RELEASED],
+        reaches: &[LOCKED_OUT, LOCK_LOST, RESEND_KNOWN, COPY_REFUSED, STORED, RELEASED],
         ..Setup::new("losses beside AWS's provider", vec![ours(1, OURS), old(1, OLD)])
     }
 }
 
-/// As `locks`, and the session begins with a lock behind it, so that all its generations come from
-/// the item.
+/// As `locks`, without removes and with more copies. Each lock counts up the generation that create
+/// wrote to the item.
 pub(crate) fn second_locks(scale: Scale) -> Setup {
     const DOES: &[Does] = &[Lock, Store, Release];
     let servers = scale.of(
@@ -363,9 +429,9 @@ pub(crate) fn second_locks(scale: Scale) -> Setup {
     Setup {
         before: &[Op::Create],
         clock: &[0, 12 * SECOND],
-        budget: Budget { losses: 1, copies: 2, ..NONE },
+        budget: Budget { losses: 1, request_copies: 2, ..NONE },
         limits: &[LIMIT_LATE_LOCK],
-        reaches: &[LOCKED_OUT, LOST_TOLD, OVER_TOLD, COPY_REFUSED, TOO_LATE, STORED, RELEASED],
+        reaches: &[LOCKED_OUT, LOCK_LOST, LOCK_RELEASED, COPY_REFUSED, TOO_LATE, STORED, RELEASED],
         ..Setup::new("second locks", servers)
     }
 }

@@ -1,7 +1,7 @@
 //! What web servers, functions and messages do, one step at a time.
 
-use crate::judge::{NO_ITEM, Who};
-use crate::op::{Instant, Op, Told};
+use crate::judge::{Actor, NO_ITEM};
+use crate::op::{Instant, Op, Reply};
 use crate::property::*;
 use crate::protocol::{DEADLINE, Protocol};
 use crate::state::{At, Attempt, Slot, State, Stray, Then};
@@ -12,7 +12,7 @@ impl Protocol {
         let client = u8::try_from(client).unwrap();
         let now = self.now(state);
         let view = self.world.facts(state.item).view(now);
-        // A lock that is asked for again with its key is the same request.
+        // A lock request with the same key is the same request.
         let same = |attempt: &Attempt| op.locks() && attempt.op == op && attempt.client == client;
         let known = state.attempts.iter().position(|slot| slot.as_ref().is_some_and(same));
         let slot = known.or_else(|| state.attempts.iter().position(Option::is_none))?;
@@ -28,23 +28,25 @@ impl Protocol {
             seen: 0,
         });
         attempt.answered = false;
-        // What was there before it asks again is no answer to that.
+        // What was seen before this send cannot be the reply to it.
         attempt.seen = 0;
         attempt.sees(view);
         Slot::try_from(slot).ok()
     }
 
-    /// A function begins with a request, received now or long ago.
+    /// A function begins with a request, which was received now or earlier.
     pub(crate) fn begin(&self, state: &mut State, op: Op, received: Option<Instant>) -> RunId {
-        if matches!(op, Op::Create | Op::StoreFree { .. } | Op::OldCreate | Op::OldStoreNew { .. })
-        {
+        if matches!(
+            op,
+            Op::Create | Op::StoreWithoutLock { .. } | Op::OldCreate | Op::OldStoreNew { .. }
+        ) {
             state.millis += 1;
         }
         let now = self.now(state);
         self.world.begin(op, now, received.unwrap_or(now))
     }
 
-    /// A web server asks for an operation.
+    /// A web server sends an operation to the service.
     pub(crate) fn ask(
         &self,
         state: &mut State,
@@ -56,16 +58,16 @@ impl Protocol {
         let slot = self.slot_for(state, client, op)?;
         let run = self.begin(state, op, None);
         if copied {
-            state.left.copies -= 1;
+            state.left.request_copies -= 1;
             let received = self.now(state);
             state.add_stray(Stray::Copy { slot, received });
         }
-        self.go_on(state, client, slot, run, then, false);
+        self.advance(state, client, slot, run, then, false);
         Some(())
     }
 
-    /// Its function makes its next call, or it is told.
-    pub(crate) fn go_on(
+    /// The function of the web server makes its next call, or replies.
+    pub(crate) fn advance(
         &self,
         state: &mut State,
         client: usize,
@@ -75,28 +77,30 @@ impl Protocol {
         passed: bool,
     ) {
         state.clients[client].at = At::Asking { slot, run, then };
-        let Step::Tell(told) = self.world.step(run) else { return };
-        self.judge_told(state, client, slot, told, passed);
-        // Until it has its lock, or gives up its key, the request goes on.
+        let Step::Reply(reply) = self.world.step(run) else { return };
+        self.judge_reply(state, client, slot, reply, passed);
+        // A lock request is not over while the web server can send it again with the same key.
         state.attempt(slot).answered =
-            !(then == Then::Hold && matches!(told, Told::Locked(_) | Told::NotFound));
-        let next = match (then, told) {
-            (Then::Hold, Told::Session { lock: Some(lock), .. }) => {
+            !(then == Then::Hold && matches!(reply, Reply::Locked(_) | Reply::NotFound));
+        let next = match (then, reply) {
+            (Then::Hold, Reply::Session { lock: Some(lock), .. }) => {
                 Some(At::Holding { lock, lost: self.view(state).lock != Some(lock) })
             }
-            (Then::Hold, Told::Locked(lock)) => Some(At::Refused { lock }),
-            (Then::Hold, Told::NotFound) => Some(At::Missing),
-            (Then::LockAgain, Told::Done | Told::NotFound | Told::LockLost) => Some(At::Again),
-            (Then::GoOnHolding { lock, lost }, Told::Done) => Some(At::Holding { lock, lost }),
+            (Then::Hold, Reply::Locked(lock)) => Some(At::Refused { lock }),
+            (Then::Hold, Reply::NotFound) => Some(At::NoSession),
+            (Then::LockAgain, Reply::Done | Reply::NotFound | Reply::LockLost) => {
+                Some(At::ReadyToLock)
+            }
+            (Then::KeepHolding { lock, lost }, Reply::Done) => Some(At::Holding { lock, lost }),
             _ => None,
         };
         let done = state.clients[client].begun >= self.setup.servers[client].requests;
-        let over = if done { At::Gone } else { At::Idle };
-        state.clients[client].at = next.unwrap_or(over);
+        let otherwise = if done { At::Stopped } else { At::Idle };
+        state.clients[client].at = next.unwrap_or(otherwise);
     }
 
-    /// A call meets the item.
-    pub(crate) fn meet(
+    /// DynamoDB applies a call to the item.
+    pub(crate) fn apply(
         &self,
         state: &mut State,
         slot: Slot,
@@ -105,7 +109,7 @@ impl Protocol {
     ) -> Applied {
         let op = state.attempt(slot).op;
         let applied = self.world.apply(state.item, request);
-        self.judge_write(state, Who { op, slot: Some(slot), received }, applied);
+        self.judge_write(state, Actor { op, slot: Some(slot), received }, applied);
         applied
     }
 
@@ -113,33 +117,34 @@ impl Protocol {
         &self,
         state: &mut State,
         client: usize,
-        unheard: bool,
+        answer_lost: bool,
         copied: bool,
     ) -> Option<()> {
         let At::Asking { slot, run, then } = state.clients[client].at else { return None };
         let Step::Call(request) = self.world.step(run) else { return None };
         let (_, received) = self.world.times(run);
-        if (unheard || copied) && !self.world.writes(request) {
+        if (answer_lost || copied) && !self.world.writes(request) {
             return None;
         }
         let before = state.item;
-        let applied = self.meet(state, slot, request, received);
-        if unheard {
+        let applied = self.apply(state, slot, request, received);
+        if answer_lost {
             state.left.losses -= 1;
-            // Nothing was done that the next send would not find as it was.
+            // If nothing changed, the SDK's next send finds the same item, and the step adds no
+            // state.
             return (state.item != before).then_some(());
         }
         if copied {
-            state.left.flights -= 1;
+            state.left.call_copies -= 1;
             let sent = self.now(state);
-            state.add_stray(Stray::Flight { slot, request, sent, received });
+            state.add_stray(Stray::Call { slot, request, sent, received });
         }
         let next = self.world.advance(run, applied.answer);
-        self.go_on(state, client, slot, next, then, applied.passed);
+        self.advance(state, client, slot, next, then, applied.passed);
         Some(())
     }
 
-    /// Gives up waiting: its function goes on without it.
+    /// The web server stops waiting for the answer. Its function continues as a stray.
     pub(crate) fn abandon(&self, state: &mut State, client: usize) -> Option<(Slot, Then)> {
         let At::Asking { slot, run, then } = state.clients[client].at else { return None };
         if !state.has_room() {
@@ -159,15 +164,15 @@ impl Protocol {
         };
         let op = state.attempt(slot).op;
         let run = self.begin(state, op, None);
-        self.go_on(state, client, slot, run, then, false);
+        self.advance(state, client, slot, run, then, false);
         Some(())
     }
 
     pub(crate) fn stray(&self, state: &mut State, index: usize) -> Option<()> {
         let stray = state.strays[index].take()?;
         match stray {
-            Stray::Flight { slot, request, received, .. } => {
-                self.meet(state, slot, request, received);
+            Stray::Call { slot, request, received, .. } => {
+                self.apply(state, slot, request, received);
             }
             Stray::Copy { slot, received } => {
                 let op = state.attempt(slot).op;
@@ -176,22 +181,22 @@ impl Protocol {
                 match self.world.step(run) {
                     Step::Call(_) => {
                         if now - received >= DEADLINE {
-                            state.breaks(IN_TIME);
+                            state.breaks(BEFORE_DEADLINE);
                         }
                         state.strays[index] = Some(Stray::Running { slot, run });
                     }
-                    Step::Tell(Told::TooLate) => state.reaches(TOO_LATE),
-                    Step::Tell(_) => {}
+                    Step::Reply(Reply::TooLate) => state.reaches(TOO_LATE),
+                    Step::Reply(_) => {}
                 }
             }
             Stray::Running { slot, run } => {
                 let Step::Call(request) = self.world.step(run) else { return None };
-                let applied = self.meet(state, slot, request, self.world.times(run).1);
+                let applied = self.apply(state, slot, request, self.world.times(run).1);
                 let run = self.world.advance(run, applied.answer);
                 match self.world.step(run) {
                     Step::Call(_) => state.strays[index] = Some(Stray::Running { slot, run }),
-                    Step::Tell(Told::LockOver) => state.reaches(OVER_TOLD),
-                    Step::Tell(_) => {}
+                    Step::Reply(Reply::LockReleased) => state.reaches(LOCK_RELEASED),
+                    Step::Reply(_) => {}
                 }
                 if state.attempt(slot).op == Op::Sweep && !applied.passed && applied.item != NO_ITEM
                 {

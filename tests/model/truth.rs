@@ -1,5 +1,5 @@
-//! The model's DynamoDB is held against the embedded one: what a check has asked of the one is asked
-//! of the other, and both must leave the same item and give the same answer.
+//! The model's DynamoDB is compared with the embedded DynamoDB. A sample of the calls that a check
+//! made is sent to the embedded one. Both must give the same answer and leave the same item.
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
@@ -12,10 +12,10 @@ use stateright::Checker;
 use tokio::net::TcpListener;
 
 use crate::check::explore;
-use crate::configurations::{self as configuration, Scale};
 use crate::dynamodb::{HASH_KEY, Item, to_json};
+use crate::setups::{self, Scale};
 
-/// So many of all that a check has asked: each takes four calls.
+/// About how many calls of each setup are compared. A comparison takes four HTTP requests.
 const SAMPLE: usize = 150;
 
 struct Real {
@@ -76,36 +76,32 @@ impl Real {
 }
 
 #[tokio::test]
-async fn the_model_s_dynamodb_does_what_the_embedded_one_does() {
+async fn the_dynamodb_of_the_model_answers_like_the_embedded_one() {
     let real = Real::start().await;
-    let setups = [
-        configuration::locks,
-        configuration::if_match,
-        configuration::endings,
-        configuration::leases,
-        configuration::beside_old,
-    ];
-    for setup in setups.map(|setup| setup(Scale::Quick)) {
+    let compared =
+        [setups::locks, setups::if_match, setups::endings, setups::leases, setups::beside_old];
+    for setup in compared.map(|setup| setup(Scale::Quick)) {
         let name = setup.name;
-        let met = tokio::task::spawn_blocking(|| explore(setup).model().world.met()).await.unwrap();
-        let every = met.len().div_ceil(SAMPLE);
-        for (old, request, new, answer) in met.iter().step_by(every) {
+        let calls = tokio::task::spawn_blocking(|| explore(setup).model().world.applied_calls());
+        let calls = calls.await.unwrap();
+        let every = calls.len().div_ceil(SAMPLE);
+        for (old, request, new, answer) in calls.iter().step_by(every) {
             real.put(old.as_ref()).await;
 
             let (status, body) = real.ask(&request.api, &request.json()).await;
 
-            let what = format!("{name}: {} of {old:?}", request.body);
+            let what = format!("{name}: {} on {old:?}", request.body);
             assert_eq!(status, answer.status, "{what}: {body}");
-            let said = answer.json();
+            let expected = answer.json();
             for shown in ["__type", "Item", "Attributes"] {
-                assert_eq!(body[shown], said[shown], "{what}");
+                assert_eq!(body[shown], expected[shown], "{what}");
             }
             assert_eq!(real.item().await, new.as_ref().map_or(Value::Null, to_json), "{what}");
         }
         println!(
-            "{name}: {} of {} calls are as the embedded DynamoDB has them",
-            met.iter().step_by(every).count(),
-            met.len()
+            "{name}: {} of {} calls compared, the embedded DynamoDB answers all of them alike",
+            calls.iter().step_by(every).count(),
+            calls.len()
         );
     }
 }

@@ -1,7 +1,8 @@
-//! Everything that is computed once: states hold small numbers, and this knows what they stand for.
+//! The items, calls and answers behind the numbers in a state, and a cache of every computation.
 //!
-//! A model of millions of states has a few thousand items, calls and answers; so the store's code
-//! runs, and the expressions are evaluated, once for each that is new.
+//! A model of millions of states has only a few thousand items, calls and answers. So the code of
+//! the store runs once for each new sequence of answers, and DynamoDB runs once for each new pair
+//! of an item and a call.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -11,51 +12,51 @@ use crate::code::{Code, Next, Run};
 use crate::dynamodb::{self, Answer, Attr, Item, Request};
 use crate::fault::Fault;
 use crate::old;
-use crate::op::{Content, Instant, Lock, Op, Told, instant, small};
+use crate::op::{Content, Instant, Lock, Op, Reply, instant, since_begin};
 
-/// Stands for an item; 0 for none.
+/// The number of an item. 0 means that there is no item.
 pub(crate) type ItemId = u32;
 pub(crate) type RequestId = u32;
 pub(crate) type AnswerId = u32;
 pub(crate) type RunId = u32;
 
-/// What an operation does next.
+/// The next step of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
     Call(RequestId),
-    Tell(Told),
+    Reply(Reply),
 }
 
-/// What became of a call.
+/// The effect of a call.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Applied {
     pub(crate) item: ItemId,
     pub(crate) answer: AnswerId,
-    /// A write whose condition held.
+    /// The call was a write, and its condition held.
     pub(crate) passed: bool,
 }
 
-/// What the properties ask of an item.
+/// What the rules need to know about an item.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Facts {
     /// There is an item.
     pub(crate) exists: bool,
-    /// It is a session: it has `Expires`, and `CreateDate`, `SessionItems` or `LockId`.
+    /// It is a session: it has `Expires`, and it has `CreateDate`, `SessionItems` or `LockId`.
     pub(crate) session: bool,
     pub(crate) expires: Instant,
     pub(crate) content: Content,
     pub(crate) locked: bool,
-    /// The last lock, whether it stands or not.
+    /// The last lock, released or not.
     pub(crate) last: Option<Lock>,
     pub(crate) uninitialized: bool,
     pub(crate) created: Option<Instant>,
     pub(crate) lock_date: Option<Instant>,
     pub(crate) lease_ends: Option<Instant>,
-    /// In seconds of the model.
+    /// Rounded to a second, as DynamoDB's TTL attribute is.
     pub(crate) ttl: Option<Instant>,
 }
 
-/// What a session looks like at some instant.
+/// A session as a caller sees it at an instant.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct View {
     pub(crate) live: bool,
@@ -80,12 +81,12 @@ impl Facts {
             Some(Attr::N(number)) => i64::try_from(*number).ok(),
             _ => None,
         };
-        let tell_tale =
+        let has_session_attribute =
             ["CreateDate", "SessionItems", "LockId"].into_iter().any(|a| text(a).is_some());
         let last = text("LockId").map(|key| Lock::read(key, number("LockGeneration")));
         Self {
             exists: true,
-            session: tell_tale && text("Expires").is_some(),
+            session: has_session_attribute && text("Expires").is_some(),
             expires: text("Expires").map_or(0, instant),
             content: text("SessionItems").map_or(0, old::content),
             locked: number("Locked") == Some(1),
@@ -96,64 +97,64 @@ impl Facts {
             lease_ends: text("LeaseEnds")
                 .filter(|_| text("LeaseOf") == text("LockId"))
                 .map(instant),
-            ttl: number("ExpTTL").map(|ttl| small(ttl * 1000)),
+            ttl: number("ExpTTL").map(|ttl| since_begin(ttl * 1000)),
         }
     }
 }
 
-/// Gives a number to each that it has not seen.
-struct Numbers<T> {
-    known: HashMap<T, u32>,
-    all: Vec<T>,
+/// Gives each different value a number.
+struct Interner<T> {
+    numbers: HashMap<T, u32>,
+    values: Vec<T>,
 }
 
-impl<T> Default for Numbers<T> {
+impl<T> Default for Interner<T> {
     fn default() -> Self {
-        Self { known: HashMap::new(), all: Vec::new() }
+        Self { numbers: HashMap::new(), values: Vec::new() }
     }
 }
 
-impl<T: Clone + Eq + Hash> Numbers<T> {
-    /// Its number, from 1; and whether it is new.
-    fn of(&mut self, value: T) -> (u32, bool) {
-        if let Some(number) = self.known.get(&value) {
+impl<T: Clone + Eq + Hash> Interner<T> {
+    /// The number of the value, from 1, and whether the value is new.
+    fn intern(&mut self, value: T) -> (u32, bool) {
+        if let Some(number) = self.numbers.get(&value) {
             return (*number, false);
         }
-        self.all.push(value.clone());
-        let number = u32::try_from(self.all.len()).unwrap();
-        self.known.insert(value, number);
+        self.values.push(value.clone());
+        let number = u32::try_from(self.values.len()).unwrap();
+        self.numbers.insert(value, number);
         (number, true)
     }
 
     fn get(&self, number: u32) -> &T {
-        &self.all[usize::try_from(number).unwrap() - 1]
+        &self.values[usize::try_from(number).unwrap() - 1]
     }
 }
 
 #[derive(Default)]
 struct Tables {
-    items: Numbers<Item>,
+    items: Interner<Item>,
     facts: Vec<Facts>,
-    requests: Numbers<Request>,
-    answers: Numbers<Answer>,
-    runs: Numbers<Run<AnswerId>>,
+    requests: Interner<Request>,
+    answers: Interner<Answer>,
+    runs: Interner<Run<AnswerId>>,
     steps: Vec<Step>,
     advanced: HashMap<(RunId, AnswerId), RunId>,
     applied: HashMap<(ItemId, RequestId), Applied>,
 }
 
-/// The code and its DynamoDB, and all that they were found to do.
+/// The code of the store and its DynamoDB, with a cache of their computations.
 pub(crate) struct World {
     code: Mutex<Code>,
     tables: Mutex<Tables>,
     fault: Option<Fault>,
-    /// Whether AWS's provider has the TTL attribute configured, too.
+    /// Whether AWS's provider is configured with the TTL attribute.
     old_ttl: bool,
 }
 
-/// How much of the real code a check has run.
+/// How many different items, calls and runs a check has computed.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Known {
+pub(crate) struct Counts {
     pub(crate) items: usize,
     pub(crate) requests: usize,
     pub(crate) runs: usize,
@@ -186,7 +187,7 @@ impl World {
 
     fn number(&self, run: Run<AnswerId>) -> RunId {
         let mut tables = self.tables.lock().unwrap();
-        let (number, new) = tables.runs.of(run.clone());
+        let (number, new) = tables.runs.intern(run.clone());
         if new {
             let Run { op, now, received, answers } = run;
             let answers =
@@ -202,11 +203,11 @@ impl World {
                     if let Some(fault) = self.fault {
                         fault.rewrite(op, &mut request);
                     }
-                    Step::Call(tables.requests.of(request).0)
+                    Step::Call(tables.requests.intern(request).0)
                 }
-                Next::Tell(told) => Step::Tell(match self.fault {
-                    Some(fault) => fault.retell(&run, told),
-                    None => told,
+                Next::Reply(reply) => Step::Reply(match self.fault {
+                    Some(fault) => fault.change_reply(&run, reply),
+                    None => reply,
                 }),
             };
             tables.steps.push(step);
@@ -218,7 +219,7 @@ impl World {
         self.tables.lock().unwrap().steps[usize::try_from(run).unwrap() - 1]
     }
 
-    /// When it began, and when its request was received.
+    /// When the operation began, and when its request was received.
     pub(crate) fn times(&self, run: RunId) -> (Instant, Instant) {
         let tables = self.tables.lock().unwrap();
         let run = tables.runs.get(run);
@@ -238,14 +239,14 @@ impl World {
             None => 0,
             Some(new) => {
                 let facts = Facts::of(&new);
-                let (number, is_new) = tables.items.of(new);
+                let (number, is_new) = tables.items.intern(new);
                 if is_new {
                     tables.facts.push(facts);
                 }
                 number
             }
         };
-        let answer = tables.answers.of(answer).0;
+        let answer = tables.answers.intern(answer).0;
         let applied = Applied { item: new, answer, passed };
         tables.applied.insert((item, request), applied);
         applied
@@ -266,23 +267,23 @@ impl World {
         (item != 0).then(|| self.tables.lock().unwrap().items.get(item).clone())
     }
 
-    pub(crate) fn known(&self) -> Known {
+    pub(crate) fn counts(&self) -> Counts {
         let tables = self.tables.lock().unwrap();
-        Known {
-            items: tables.items.all.len(),
-            requests: tables.requests.all.len(),
-            runs: tables.runs.all.len(),
+        Counts {
+            items: tables.items.values.len(),
+            requests: tables.requests.values.len(),
+            runs: tables.runs.values.len(),
             applied: tables.applied.len(),
         }
     }
 
-    /// Every call that met an item, with what became of it.
-    pub(crate) fn met(&self) -> Vec<(Option<Item>, Request, Option<Item>, Answer)> {
+    /// Every call that was applied: the item before, the call, the item after, the answer.
+    pub(crate) fn applied_calls(&self) -> Vec<(Option<Item>, Request, Option<Item>, Answer)> {
         let tables = self.tables.lock().unwrap();
         let item = |number: ItemId| (number != 0).then(|| tables.items.get(number).clone());
-        let mut met: Vec<_> = tables.applied.iter().collect();
-        met.sort_unstable_by_key(|(met, _)| **met);
-        let each = met.into_iter().map(|((old, request), applied)| {
+        let mut calls: Vec<_> = tables.applied.iter().collect();
+        calls.sort_unstable_by_key(|(call, _)| **call);
+        let each = calls.into_iter().map(|((old, request), applied)| {
             let request = tables.requests.get(*request).clone();
             (item(*old), request, item(applied.item), tables.answers.get(applied.answer).clone())
         });

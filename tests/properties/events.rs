@@ -1,6 +1,7 @@
-//! Any bytes as an event have an answer of the contract, or are no event; and nothing panics.
+//! Any bytes as an event get an answer that the contract allows, or are not an event. Nothing
+//! panics.
 //!
-//! `fuzz/` tries the same for as long as it is let, led by what code the bytes reach.
+//! `fuzz/` checks the same for as long as it runs, and prefers inputs that reach new code.
 
 use functions::Operation;
 use proptest::collection::vec;
@@ -13,13 +14,13 @@ use crate::events::file;
 use crate::openapi::{document, is_described};
 use crate::support::http::Service;
 
-/// The event of an operation; most often that of the one which has a body.
+/// The event of an operation. Most often of a store, because only a store has a body.
 fn events() -> impl Strategy<Value = String> {
     let operations = prop_oneof![Just(Operation::Store), select(&Operation::ALL[..])];
     operations.prop_map(|operation| file(operation.name()))
 }
 
-/// Any JSON, of a few levels.
+/// Any JSON value, with a few levels.
 fn json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -38,7 +39,7 @@ fn json() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Every place in a JSON value.
+/// Finds every place in a JSON value, as a JSON pointer.
 fn places(value: &Value, here: String, found: &mut Vec<String>) {
     let below: Vec<(String, &Value)> = match value {
         Value::Object(members) => members.iter().map(|(name, v)| (name.clone(), v)).collect(),
@@ -51,7 +52,8 @@ fn places(value: &Value, here: String, found: &mut Vec<String>) {
     }
 }
 
-/// An answer of the contract, and no failure but for what came too late; or no event.
+/// The contract allows the answer, and the answer is no failure, except `503 too-late`. Or the
+/// bytes are not an event.
 async fn is_answered(service: &Service, document: &Value, operation: Operation, event: &[u8]) {
     let Some(answer) = service.invoke(operation, event).await else { return };
     is_described(document, operation, &answer);
@@ -59,7 +61,7 @@ async fn is_answered(service: &Service, document: &Value, operation: Operation, 
 }
 
 #[test]
-fn any_bytes_are_no_event() {
+fn random_bytes_are_not_an_event() {
     let bytes = (select(&Operation::ALL[..]), vec(any::<u8>(), 0..400));
     holds_of_a_service(200, bytes, async |service, (operation, bytes)| {
         assert!(service.invoke(operation, &bytes).await.is_none());
@@ -67,7 +69,7 @@ fn any_bytes_are_no_event() {
 }
 
 #[test]
-fn an_event_with_some_bytes_changed_is_answered_or_no_event() {
+fn an_event_with_changed_bytes_is_answered_or_not_an_event() {
     let document = document();
     let changes = vec((any::<Index>(), 0..4_usize, vec(any::<u8>(), 0..3)), 1..4);
     let changed = (events(), changes).prop_map(|(event, changes)| {
@@ -86,7 +88,7 @@ fn an_event_with_some_bytes_changed_is_answered_or_no_event() {
 }
 
 #[test]
-fn an_event_with_anything_in_any_place_is_answered_or_no_event() {
+fn an_event_with_any_value_in_any_place_is_answered_or_not_an_event() {
     let document = document();
     let changed = (events(), vec((any::<Index>(), json()), 1..3)).prop_map(|(event, changes)| {
         let mut event: Value = event.parse().unwrap();

@@ -1,4 +1,4 @@
-//! What is read from a header is refused, or is what was written.
+//! The value of a header is refused, or is read as the value that the client wrote.
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -15,7 +15,7 @@ use functions::http::header;
 
 const KEY: &str = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}";
 
-/// Anything at all, and what is nearly right or right.
+/// Any text, text that fits the pattern `nearly`, and such text with one changed character.
 fn texts(nearly: &str) -> impl Strategy<Value = String> + use<> {
     let character = (any::<prop::sample::Index>(), any::<char>());
     let near = proptest::string::string_regex(nearly).unwrap().boxed();
@@ -30,7 +30,7 @@ fn texts(nearly: &str) -> impl Strategy<Value = String> + use<> {
     prop_oneof![any::<String>(), near, changed]
 }
 
-/// Refused, or read as a value that is written so.
+/// The text is refused, or the value that is read from it is written as the same text.
 fn is_refused_or_round_trips<T: FromStr + Display>(text: &str) {
     if let Ok(value) = text.parse::<T>() {
         assert_eq!(value.to_string(), text);
@@ -55,7 +55,7 @@ fn a_request_key_is_refused_or_written_as_it_was_read_in_lower_case() {
 }
 
 #[test]
-fn a_timeout_or_a_lease_is_refused_or_the_number_that_was_written() {
+fn a_timeout_or_a_lease_is_refused_or_read_as_the_number_that_was_written() {
     holds(500, texts("[0-9]{0,7}"), |text| {
         if let Ok(timeout) = text.parse::<SessionTimeout>() {
             assert_eq!(text.parse(), Ok(timeout.minutes()));
@@ -67,7 +67,7 @@ fn a_timeout_or_a_lease_is_refused_or_the_number_that_was_written() {
 }
 
 #[test]
-fn instants_compare_as_text_as_they_do_in_time() {
+fn instants_have_the_same_order_as_their_texts() {
     let instant =
         || (-62_167_219_200_000..253_402_207_200_000_i64).prop_map(Timestamp::from_millis);
     holds(500, (instant(), instant()), |(one, other)| {
@@ -77,7 +77,7 @@ fn instants_compare_as_text_as_they_do_in_time() {
     });
 }
 
-/// An operation that reads the header, and its value: that of any text, or nearly right.
+/// An operation, a header that it reads, and a value: any text, or text that nearly fits.
 fn headers() -> impl Strategy<Value = (Operation, &'static str, String)> {
     use Operation::*;
     let lock = format!(r"{KEY}\.[0-9]{{1,21}}");
@@ -103,7 +103,7 @@ fn headers() -> impl Strategy<Value = (Operation, &'static str, String)> {
 }
 
 #[test]
-fn any_value_of_any_header_is_taken_or_refused_by_its_name() {
+fn any_value_of_any_header_is_accepted_or_refused_by_the_name_of_the_header() {
     let document = document();
     holds_of_a_service(400, headers(), async |service, (operation, name, value)| {
         let lock = format!("{}.7", key(1));
@@ -122,7 +122,7 @@ fn any_value_of_any_header_is_taken_or_refused_by_its_name() {
         let answer = service.invoke(operation, event.to_string().as_bytes()).await;
 
         let Some(answer) = answer else {
-            // HTTP has no such value.
+            // HTTP does not allow this value.
             assert!(!value.bytes().all(|byte| (b' '..=b'~').contains(&byte) || byte == b'\t'));
             return;
         };
@@ -131,7 +131,7 @@ fn any_value_of_any_header_is_taken_or_refused_by_its_name() {
         if answer.status == 400 {
             let detail = answer.problem()["detail"].as_str().unwrap().to_owned();
             let named = detail.split(' ').next().unwrap();
-            // A lease is renewed with the lock that it is of.
+            // A touch with a lease also needs the id of its lock.
             let with_lease = name == header::LOCK_LEASE && operation == Operation::Touch;
             assert!(named == name || with_lease && named == header::LOCK_ID, "{detail}");
         }

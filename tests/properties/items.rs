@@ -1,4 +1,5 @@
-//! Any item, however malformed, is a session, absent, or a clean `500`: to every operation.
+//! For every operation, any item is a session, absent, or answered with a clean `500`, even if it
+//! is malformed.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -21,12 +22,12 @@ type Item = HashMap<String, AttributeValue>;
 /// The generation of [`own_lock`].
 const GENERATION: &str = "1795211638274";
 
-/// The lock that most items are, or were, held by.
+/// The last lock of most items.
 fn own_lock() -> String {
     format!("{}.{GENERATION}", key(1))
 }
 
-/// Every attribute that we read, and what it is where it is right.
+/// Every attribute that the service reads, with its correct values.
 fn attributes() -> Vec<(&'static str, BoxedStrategy<AttributeValue>)> {
     let flags = || numbers(&["0", "1"]);
     vec![
@@ -56,7 +57,7 @@ fn numbers(numbers: &'static [&'static str]) -> BoxedStrategy<AttributeValue> {
     select(numbers).prop_map(|number| AttributeValue::N(number.to_owned())).boxed()
 }
 
-/// Around now, so that some are over.
+/// Dates before and after now.
 fn dates() -> BoxedStrategy<AttributeValue> {
     let minutes = select(&[-90, -1, 1, 8, 11, 19, 60, 600_000_i64][..]);
     minutes.prop_map(|minutes| text(at(minutes))).boxed()
@@ -67,12 +68,12 @@ fn at(minutes: i64) -> Timestamp {
     if minutes < 0 { Timestamp::now() - span } else { Timestamp::now() + span }
 }
 
-/// Of this request, or of others.
+/// The key of this request, or of other requests.
 fn keys() -> BoxedStrategy<AttributeValue> {
     select(&[1, 1, 1, 2, 3][..]).prop_map(|n| text(key(n))).boxed()
 }
 
-/// Any value that DynamoDB takes; of texts and numbers those that are nearly right, too.
+/// Any value that DynamoDB accepts, also texts and numbers that are nearly correct.
 fn anything() -> BoxedStrategy<AttributeValue> {
     let texts = prop_oneof![
         any::<String>(),
@@ -80,7 +81,7 @@ fn anything() -> BoxedStrategy<AttributeValue> {
         "[A-Za-z0-9+/]{1,20}={0,3}",
         "[0-9A-Fa-f]{8}(-?[0-9A-Fa-f]{4}){3}-?[0-9A-Fa-f]{12}",
     ];
-    // 38 digits, and exponents from -130 to 125.
+    // DynamoDB accepts 38 digits, and exponents from -130 to 125.
     let numbers = prop_oneof![
         any::<i64>().prop_map(|number| number.to_string()),
         "-?[0-9]\\.[1-9]{1,20}",
@@ -111,7 +112,8 @@ fn anything() -> BoxedStrategy<AttributeValue> {
     .boxed()
 }
 
-/// An item in which each attribute is right, missing or anything at all; some have a stranger's, too.
+/// An item in which each attribute is correct, missing, or any value. Some items also have an
+/// attribute that the service does not know.
 fn items() -> impl Strategy<Value = Item> {
     let each = attributes().into_iter().map(|(name, right)| {
         let value = prop_oneof![
@@ -121,17 +123,17 @@ fn items() -> impl Strategy<Value = Item> {
         ];
         value.prop_map(move |value| value.map(|value| (name.to_owned(), value)))
     });
-    let strange = weighted(0.1, anything().prop_map(|value| ("Strange".to_owned(), value)));
-    (each.collect::<Vec<_>>(), strange).prop_map(|(item, strange)| {
+    let unknown = weighted(0.1, anything().prop_map(|value| ("Strange".to_owned(), value)));
+    (each.collect::<Vec<_>>(), unknown).prop_map(|(item, unknown)| {
         let id = ("SessionId".to_owned(), text("s1"));
-        item.into_iter().flatten().chain(strange).chain([id]).collect()
+        item.into_iter().flatten().chain(unknown).chain([id]).collect()
     })
 }
 
-/// An operation, its headers, and what it stores.
+/// An operation, its headers, and its body.
 type Ask = (Operation, Vec<(&'static str, String)>, &'static [u8]);
 
-/// Every operation in every way that reads the item differently.
+/// Every operation, in every variant that reads the item in its own way.
 fn asks() -> impl Strategy<Value = Ask> {
     use Operation::*;
     let one = |name, value: &str| vec![(name, value.to_owned())];
@@ -163,7 +165,7 @@ fn asks() -> impl Strategy<Value = Ask> {
 }
 
 #[test]
-fn any_item_is_a_session_or_absent_or_a_clean_500_to_every_operation() {
+fn any_item_is_a_session_or_absent_or_a_clean_500_for_every_operation() {
     let document = document();
     holds_of_a_service(200, (items(), asks()), async |service, (item, ask)| {
         let before = put(service, item).await;
@@ -176,18 +178,20 @@ fn any_item_is_a_session_or_absent_or_a_clean_500_to_every_operation() {
         match answer.status {
             413 => {}
             400..500 => assert_eq!(after, Some(before), "a refusal changed the item: {answer:?}"),
-            500 => is_kept(ask.0, &before, &after.expect("it is there after a 500"), &answer),
+            500 => {
+                is_kept(ask.0, &before, &after.expect("the item still exists after a 500"), &answer)
+            }
             _ => {}
         }
     });
 }
 
-/// The attributes that say who holds the session and how.
+/// The attributes of the lock and of its lease, and the flag that a lock clears.
 const OF_LOCKS: [&str; 7] =
     ["LockId", "LockDate", "LockGeneration", "LockFlags", "LeaseOf", "LeaseEnds", "Flags"];
 
-/// What was not a session is as it was. A lock or a lease may have been taken of it, before it was
-/// seen that it is none; the lock was given back.
+/// An item that is not a session has not changed. A lock or a touch may have changed the attributes
+/// of the lock before the operation found the item malformed. A lock is then undone.
 fn is_kept(operation: Operation, before: &Item, after: &Item, answer: &Answer) {
     let (mut kept, mut left) = (before.clone(), after.clone());
     if matches!(operation, Operation::Lock | Operation::Touch) {
@@ -197,12 +201,13 @@ fn is_kept(operation: Operation, before: &Item, after: &Item, answer: &Answer) {
     if operation == Operation::Lock {
         let locked = Some(AttributeValue::N("1".to_owned()));
         let (before, after) = (kept.remove("Locked"), left.remove("Locked"));
-        assert!(before == locked || after != locked, "it stays locked: {answer:?}");
+        assert!(before == locked || after != locked, "the item stays locked: {answer:?}");
     }
     assert_eq!(kept, left, "{answer:?}");
 }
 
-/// The item as DynamoDB has it, which writes numbers in its own way.
+/// Puts an item. Returns it as DynamoDB reads it back, because DynamoDB writes numbers in its own
+/// format.
 async fn put(service: &Service, item: Item) -> Item {
     let table = &service.table;
     let request = table.client.put_item().table_name(table.name()).set_item(Some(item));

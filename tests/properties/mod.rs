@@ -1,8 +1,7 @@
-//! What holds of anything, not only of examples.
+//! Properties: rules that hold for every value, checked with random values.
 //!
-//! Each property is tried with some dozens or hundreds of random values; `PROPTEST_CASES=10000` tries
-//! so many. A value that fails is made as small as it can be and printed: it becomes a test of its
-//! own, with a name.
+//! Each property is checked with 30 to 500 random values. `PROPTEST_CASES=10000` checks this many.
+//! Proptest shrinks a value that fails and prints it. Then write a named test for that value.
 
 mod events;
 mod headers;
@@ -18,23 +17,23 @@ use proptest::test_runner::{Config, TestRunner};
 use crate::support::Table;
 use crate::support::http::Service;
 
-/// A property of so many random values.
+/// Checks a property with this many random values.
 fn holds<S: Strategy>(cases: u32, values: S, property: impl Fn(S::Value)) {
     let mut config = Config { cases, failure_persistence: None, ..Config::default() };
-    // As proptest reads it, but over the property's own number and not over proptest's.
+    // `Config::default()` reads PROPTEST_CASES. It must replace the number of this property.
     if std::env::var_os("PROPTEST_CASES").is_some() {
         config.cases = Config::default().cases;
     }
-    let tried = TestRunner::new(config).run(&values, |value| {
+    let result = TestRunner::new(config).run(&values, |value| {
         property(value);
         Ok(())
     });
-    if let Err(refuted) = tried {
-        panic!("{refuted}");
+    if let Err(failure) = result {
+        panic!("{failure}");
     }
 }
 
-/// The same over a service, which goes on through all values.
+/// Checks a property of a service. All values use the same service.
 fn holds_of_a_service<S: Strategy>(
     cases: u32,
     values: S,
@@ -49,7 +48,7 @@ fn holds_of_a_service<S: Strategy>(
     holds(cases, values, |value| runtime.block_on(property(&service, value)));
 }
 
-/// An app that takes any id, and waits for nobody.
+/// An app that accepts any session id, and in which a lock does not wait.
 fn app(table: &Table) -> App {
-    App { allow_dashes: true, max_wait: Duration::ZERO, ..App::over(table.sessions.clone()) }
+    App { allow_dashes: true, max_wait: Duration::ZERO, ..App::new(table.sessions.clone()) }
 }

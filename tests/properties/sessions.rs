@@ -1,4 +1,4 @@
-//! Any session goes into DynamoDB and comes back as it was.
+//! Any session that is stored is read back unchanged.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -13,9 +13,10 @@ fn encoded(text: &str) -> String {
     utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
 
-/// Text of so many characters, each at most two UTF-16 units; `"`, `<` and the like included.
+/// Text with this many characters, including `"` and `<`. A character has at most two UTF-16 units.
 fn text(length: std::ops::RangeInclusive<usize>) -> impl Strategy<Value = String> {
-    let character = any::<char>().prop_filter("controls are refused", |c| !c.is_control());
+    let character =
+        any::<char>().prop_filter("the service refuses control characters", |c| !c.is_control());
     vec(character, length).prop_map(String::from_iter)
 }
 
@@ -27,7 +28,7 @@ struct Any {
     timeout: u32,
 }
 
-/// Mostly small, as sessions are; sometimes of more than a megabit.
+/// Mostly small sessions, as in practice. Some have up to 298,000 bytes.
 fn sessions() -> impl Strategy<Value = Any> {
     let items = prop_oneof![
         12 => vec(any::<u8>(), 0..64),
@@ -44,10 +45,11 @@ fn any_session_is_fetched_and_locked_as_it_was_stored() {
             "-" => any.id.clone(),
             application => format!("{application}-{}", any.id),
         };
-        // What a smaller value of the same id left behind is not to be taken for a failure of this.
+        // Shrinking tries smaller values with the same id, and the item of an earlier try must not
+        // fail this one.
         let table = &service.table;
-        let left = table.client.delete_item().table_name(table.name());
-        left.key("SessionId", AttributeValue::S(key.clone())).send().await.unwrap();
+        let delete = table.client.delete_item().table_name(table.name());
+        delete.key("SessionId", AttributeValue::S(key.clone())).send().await.unwrap();
         let path = format!("/apps/{}/session", encoded(&any.application));
         let (id, timeout) = (encoded(&any.id), any.timeout.to_string());
         let headers = [("Session-Id", id.as_str()), ("Session-Timeout", &timeout)];
@@ -65,7 +67,8 @@ fn any_session_is_fetched_and_locked_as_it_was_stored() {
     });
 }
 
-/// Asks for the session with its id alone; says the lock that it was answered with.
+/// Sends a request with the session id alone, and compares the answer with what was stored. Returns
+/// the lock id of the answer.
 async fn as_stored(service: &Service, method: &str, path: &str, any: &Any) -> Option<String> {
     let id = encoded(&any.id);
     let answer = service.send(method, path, &[("Session-Id", &id)], b"").await;

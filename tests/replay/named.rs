@@ -1,11 +1,14 @@
-//! What cannot be closed from our side.
+//! The outcomes that our service cannot prevent.
 
-/// What comes of two at once that does not come of one after the other, nor of waiting: `what both
-/// find: its request, ours: what it was told | what ours was told | what is left`. All of it is the
-/// provider's doing, whose calls are not ours to change; but for the first, it is damage.
+/// Outcomes of two requests at the same time that are not possible if one request comes after the
+/// other, or waits for it. Calls of AWS's provider cause all of them, and we cannot change these
+/// calls. All except the first group are damage.
+///
+/// Each line has the session at the start, the request of AWS's provider, our request, the result of
+/// each, and the session at the end.
 pub(super) const NAMED: [(&str, &[&str]); 5] = [
     (
-        "who reads a session that is held sees it as it was",
+        "a reader of a locked session sees it as it was before the lock",
         &[
             "Uninitialized: Reads, LocksAndStores: empty | empty to initialize, done | new",
             "Uninitialized: Reads, LocksAndRemoves: empty | empty to initialize, done | nothing",
@@ -14,7 +17,7 @@ pub(super) const NAMED: [(&str, &[&str]); 5] = [
         ],
     ),
     (
-        "it reads, then resets the flag: two are told to initialize",
+        "AWS's provider reads, then resets the flag: two requests are told to initialize",
         &[
             "Uninitialized: Reads, Fetches: empty to initialize | empty to initialize | empty",
             "Uninitialized: Reads, LocksAndStores: empty to initialize | empty to initialize, done | new",
@@ -23,14 +26,14 @@ pub(super) const NAMED: [(&str, &[&str]); 5] = [
         ],
     ),
     (
-        "it resets the flag of a session that is gone: a ghost",
+        "AWS's provider resets the flag of a removed session: a ghost item",
         &[
             "Uninitialized: Reads, LocksAndRemoves: empty to initialize | empty to initialize, done | a ghost",
             "Uninitialized: Reads, Removes: empty to initialize | done | a ghost",
         ],
     ),
     (
-        "it finds the session expired, then deletes what was made or revived since",
+        "AWS's provider finds the session expired, then deletes a session created or stored since",
         &[
             "Expired: Reads, Creates: nothing | done | nothing",
             "Expired: Reads, Stores: nothing | done | nothing",
@@ -47,7 +50,7 @@ pub(super) const NAMED: [(&str, &[&str]); 5] = [
         ],
     ),
     (
-        "it replaces a session that we hold: our lock is lost, and we are told",
+        "AWS's provider replaces a session that we hold: our lock is lost, and our request is told",
         &[
             "Uninitialized: Creates, LocksAndStores: created | empty to initialize, lost | empty to initialize",
             "Uninitialized: Creates, LocksAndReleases: created | empty to initialize, lost | empty to initialize",

@@ -1,9 +1,11 @@
-//! A web request of each, and what it was told in a word or two.
+//! A web request of AWS's provider and one of ours, each with its result in a word or two.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::Value;
-use session_store::{Claim, Error, LockId, Locking, Moment, Only, SessionId, SessionStore};
+use session_store::{
+    Error, LockId, LockOptions, Precondition, RequestTime, SessionId, SessionStore, StoreMode,
+};
 
 use super::{END, New, Old};
 use crate::support::recorded::{Recorded, Told};
@@ -26,18 +28,18 @@ pub(super) async fn old_request(provider: &Recorded, what: Old) -> String {
             return "stored".to_owned();
         }
     };
-    let said = match &told {
+    let read = match &told {
         Told::Nothing => return "nothing".to_owned(),
         Told::Locked => return "locked".to_owned(),
-        Told::Session(items, initialize) => saw(items, *initialize),
+        Told::Session(items, initialize) => describe_items(items, *initialize),
     };
     let done = match what {
         Old::LocksAndStores => provider.store().await,
         Old::LocksAndReleases => provider.release().await,
         Old::LocksAndRemoves => provider.remove().await,
-        _ => return said,
+        _ => return read,
     };
-    format!("{said}, {}", if done { "done" } else { "lost" })
+    format!("{read}, {}", if done { "done" } else { "lost" })
 }
 
 pub(super) async fn new_request(
@@ -45,80 +47,82 @@ pub(super) async fn new_request(
     id: &SessionId,
     what: New,
     lock: Option<LockId>,
-    when: Moment,
+    time: RequestTime,
 ) -> String {
-    let free = |only| Claim::NoLock { key: key(2), only };
+    let without_lock = |precondition| StoreMode::WithoutLock { key: key(2), precondition };
     let result = match what {
-        New::Fetches => match sessions.fetch(id, key(2), when).await {
-            Ok(session) => return saw_bytes(&session.items, session.initialize),
+        New::Fetches => match sessions.fetch(id, key(2), time).await {
+            Ok(session) => return describe_bytes(&session.items, session.initialize),
             Err(error) => Err(error),
         },
-        New::Touches => sessions.touch(id, None, None, when).await,
-        New::Creates => sessions.create(id, None, when).await.map(drop),
-        New::Stores => store(sessions, id, free(Only::Unlocked), when).await,
-        New::StoresLiving => store(sessions, id, free(Only::Living), when).await,
-        New::Removes => sessions.remove(id, None, when).await,
-        New::StoresHeld => store(sessions, id, Claim::Lock(lock.unwrap()), when).await,
+        New::Touches => sessions.touch(id, None, None, time).await,
+        New::Creates => sessions.create(id, None, time).await.map(drop),
+        New::Stores => store(sessions, id, without_lock(Precondition::None), time).await,
+        New::StoresLiving => store(sessions, id, without_lock(Precondition::Live), time).await,
+        New::Removes => sessions.remove(id, None, time).await,
+        New::StoresHeld => store(sessions, id, StoreMode::WithLock(lock.unwrap()), time).await,
         New::LocksAndStores | New::LocksAndReleases | New::LocksAndRemoves => {
-            match sessions.lock(id, Locking::by(key(2)), when).await {
+            match sessions.lock(id, LockOptions::new(key(2)), time).await {
                 Ok(session) => {
                     let lock = session.lock.unwrap().id;
                     let done = match what {
-                        New::LocksAndStores => store(sessions, id, Claim::Lock(lock), when).await,
-                        New::LocksAndReleases => sessions.release(id, lock, None, when).await,
-                        _ => sessions.remove(id, Some(lock), when).await,
+                        New::LocksAndStores => {
+                            store(sessions, id, StoreMode::WithLock(lock), time).await
+                        }
+                        New::LocksAndReleases => sessions.release(id, lock, None, time).await,
+                        _ => sessions.remove(id, Some(lock), time).await,
                     };
-                    let said = saw_bytes(&session.items, session.initialize);
-                    return format!("{said}, {}", told(done));
+                    let read = describe_bytes(&session.items, session.initialize);
+                    return format!("{read}, {}", describe_result(done));
                 }
                 Err(error) => Err(error),
             }
         }
     };
-    told(result)
+    describe_result(result)
 }
 
 async fn store(
     sessions: &SessionStore,
     id: &SessionId,
-    claim: Claim,
-    when: Moment,
+    mode: StoreMode,
+    time: RequestTime,
 ) -> Result<(), Error> {
-    sessions.store(id, claim, b"new", None, when).await.map(drop)
+    sessions.store(id, mode, b"new", None, time).await.map(drop)
 }
 
-fn told(result: Result<(), Error>) -> String {
+fn describe_result(result: Result<(), Error>) -> String {
     match result {
         Ok(()) => "done",
         Err(Error::NotFound) => "nothing",
         Err(Error::Locked(_)) => "locked",
         Err(Error::LockLost) => "lost",
-        Err(error) => panic!("never: {error}"),
+        Err(error) => panic!("unexpected: {error}"),
     }
     .to_owned()
 }
 
-/// Whose the bytes are.
-fn whose(items: &str) -> &'static str {
+/// A word for who stored the items.
+fn stored_by(items: &str) -> &'static str {
     match items {
         "" => "empty",
         "c3RhcnQ=" => "start",
         "bmV3" => "new",
         "AgAAAP////8BYQFiBwAAAAwAAAABBWhlbGxvAioAAAA=" => "old",
         "AQAAAP////8BYQUAAAABA25ldw==" => "old",
-        other => panic!("nobody stored {other}"),
+        other => panic!("no request stored {other}"),
     }
 }
 
-fn saw(items: &str, initialize: bool) -> String {
-    format!("{}{}", whose(items), if initialize { " to initialize" } else { "" })
+fn describe_items(items: &str, initialize: bool) -> String {
+    format!("{}{}", stored_by(items), if initialize { " to initialize" } else { "" })
 }
 
-fn saw_bytes(items: &[u8], initialize: bool) -> String {
-    saw(&BASE64.encode(items), initialize)
+fn describe_bytes(items: &[u8], initialize: bool) -> String {
+    describe_items(&BASE64.encode(items), initialize)
 }
 
-/// What an item is to whoever comes next.
+/// The session as the next request finds it, in a word or two.
 pub(super) fn describe(item: &Value) -> String {
     let has = |name: &str| item.get(name).is_some();
     if item.is_null() {
@@ -132,5 +136,5 @@ pub(super) fn describe(item: &Value) -> String {
     }
     let items = item["SessionItems"]["S"].as_str().unwrap_or_default();
     let locked = if item["Locked"]["N"] == "1" { ", locked" } else { "" };
-    format!("{}{locked}", saw(items, item["Flags"]["N"] == "1"))
+    format!("{}{locked}", describe_items(items, item["Flags"]["N"] == "1"))
 }

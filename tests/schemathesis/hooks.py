@@ -1,4 +1,4 @@
-"""What the contract needs that OpenAPI has no words for: signatures, and rules across headers."""
+"""The parts of the contract that OpenAPI cannot express: signatures, and rules across headers."""
 
 import urllib.parse
 
@@ -11,10 +11,10 @@ from botocore.credentials import Credentials
 
 
 class Signed(requests.auth.AuthBase):
-    """Signs a request as it is sent, with Signature Version 4: `ignored_auth` leaves it out."""
+    """Signs a request with Signature Version 4 when it is sent. The check `ignored_auth` omits this."""
 
     def __call__(self, request):
-        # No other header: of those that have tabs, botocore and AWS sign different spellings.
+        # Signs no other header, because botocore and AWS sign header values with tabs differently.
         host = {"Host": urllib.parse.urlsplit(request.url).netloc}
         signed = AWSRequest(request.method, request.url, headers=host, data=request.body or b"")
         SigV4Auth(Credentials("AKID", "secret"), "execute-api", "eu-central-1").add_auth(signed)
@@ -25,7 +25,7 @@ class Signed(requests.auth.AuthBase):
 
 schemathesis.auth.set_from_requests(Signed())
 
-# The formats that OpenAPI does not know, each as its description says.
+# Values for the formats of openapi.yaml that schemathesis does not know, as their descriptions say.
 schemathesis.openapi.format(
     "lock-id",
     strategies.builds("{}.{}".format, strategies.uuids(), strategies.integers(0, 2**64 - 1)),
@@ -40,24 +40,24 @@ schemathesis.openapi.format(
 
 @schemathesis.deserializer("application/octet-stream")
 def items(_, response):
-    """The caller's bytes have no form; as text they can be held against `type: string`."""
+    """The session items are any bytes. As text, they can be checked against `type: string`."""
     return response.content.decode("latin-1")
 
 
 @schemathesis.hook
 def filter_case(_, case):
-    """Leaves out what fits the contract header by header and breaks a rule that OpenAPI cannot say.
-    Each of these has a test of its own, in `tests/refusals.rs`."""
+    """Omits requests in which every header fits the contract, but which break a rule that OpenAPI cannot
+    express. Each of these rules has a test in `tests/refusals.rs`."""
     headers = {name.lower(): value for name, value in (case.headers or {}).items()}
     return all(
         (
-            # Lengths are in UTF-16 units.
+            # The limit of the contract is in UTF-16 units.
             units((case.path_parameters or {}).get("application", "")) <= 255,
-            # Every proxy adds headers that nobody here knows.
+            # The service ignores unknown headers, because every proxy adds some.
             "x-schemathesis-unknown-property" not in headers,
-            # A lock excludes preconditions, and these exclude each other.
+            # A request may have only one of a lock id and the two preconditions.
             sum(name in headers for name in ("if-match", "if-none-match", "lock-id")) <= 1,
-            # A lease is renewed for a lock.
+            # A touch with a lease needs a lock id.
             case.operation.definition.raw.get("operationId") != "touch"
             or "lock-lease" not in headers
             or "lock-id" in headers,
@@ -66,5 +66,5 @@ def filter_case(_, case):
 
 
 def units(text):
-    """UTF-16 units."""
+    """The length of a text in UTF-16 units."""
     return len(str(text).encode("utf-16-le", errors="surrogatepass")) // 2

@@ -1,5 +1,6 @@
-//! The contract of one session in plain words of Rust: what may be answered, and what the session is
-//! then. Written from the documents and not from the code; it knows neither DynamoDB nor attributes.
+//! The contract of one session as a plain model: the answers that an operation may get, and the
+//! session after each answer. It is written from the documents, not from the code. It knows neither
+//! DynamoDB nor attributes.
 
 mod step;
 
@@ -8,21 +9,21 @@ pub(crate) use step::Step;
 
 const MINUTE: i64 = 60_000;
 
-/// How long a session lives that was not told otherwise, in minutes.
+/// The session timeout of the settings, in minutes.
 const SETTING: u32 = 20;
 
-/// When an operation is, in milliseconds.
+/// The times of an operation, in milliseconds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct At {
     /// The clock of the service.
     pub(crate) now: i64,
-    /// When the request came in, or earlier.
+    /// The request came in at this time or later.
     pub(crate) received: i64,
-    /// When it was done, or later.
+    /// The operation was done at this time or earlier.
     pub(crate) done: i64,
 }
 
-/// One session name: a session, what is left of one that has expired, or nothing.
+/// What exists under one session id: a live session, an expired session, or nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Model(Option<Session>);
 
@@ -32,46 +33,46 @@ struct Session {
     /// In minutes.
     timeout: u32,
     expires: i64,
-    /// When it was created, or later.
+    /// The session was created at this time or earlier.
     created: i64,
     uninitialized: bool,
-    /// The request that a fetch told to initialize.
-    told: Option<Key>,
-    /// The request that last stored without a lock.
+    /// The key of the request that a fetch told to initialize.
+    initialized_by: Option<Key>,
+    /// The key of the request that last stored without a lock.
     stored_by: Option<Key>,
-    /// The last lock, whether it stands or not.
+    /// The last lock, released or not.
     lock: Option<Lock>,
-    /// The newest generation that anybody was told of.
+    /// The newest generation that an answer has named.
     generation: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Lock {
     key: Key,
-    /// None until somebody is told: it is the service's to choose.
+    /// The service chooses the generation. `None` until an answer names it.
     generation: Option<u64>,
-    stands: bool,
-    /// Whether it was told to initialize.
-    told: bool,
+    held: bool,
+    /// Whether its request was told to initialize.
+    initialize: bool,
     date: i64,
     lease_ends: Option<i64>,
 }
 
 impl Model {
-    /// All that may happen when `op` is asked.
+    /// Everything that the contract allows the operation to do.
     pub(crate) fn may(&self, op: &Op, at: At) -> Vec<Step> {
         let now = at.now;
         let step = match op {
-            Op::Create { timeout } => match self.living(now) {
+            Op::Create { timeout } => match self.live(now) {
                 Some(_) => self.says(200),
                 None => self.becomes(Session::new(*timeout, at, true), 201),
             },
             Op::Fetch { key } => self.fetch(*key, now),
             Op::Lock { key, timeout, lease } => self.lock(*key, *timeout, *lease, now),
             Op::Store { by: By::Lock(lock), items, timeout } => {
-                self.store_held(lock, items, *timeout, now)
+                self.store_under_lock(lock, items, *timeout, now)
             }
-            Op::Store { by, items, timeout } => self.store_free(*by, items, *timeout, at),
+            Op::Store { by, items, timeout } => self.store_without_lock(*by, items, *timeout, at),
             Op::Release { lock, timeout } => self.release(lock, *timeout, now),
             Op::Touch { timeout, lease } => self.touch(*timeout, *lease, now),
             Op::Remove { lock } => return self.remove(lock.as_ref(), at),
@@ -79,31 +80,32 @@ impl Model {
         vec![step]
     }
 
-    fn living(&self, now: i64) -> Option<Session> {
+    fn live(&self, now: i64) -> Option<Session> {
         self.0.clone().filter(|session| session.expires > now)
     }
 
-    /// Exactly one caller of an uninitialized session is told, and resends of that.
+    /// Exactly one request is told to initialize an uninitialized session. Its resends are told the
+    /// same.
     fn fetch(&self, key: Key, now: i64) -> Step {
-        let Some(mut session) = self.living(now) else { return self.not_found() };
-        let first = session.uninitialized && session.standing().is_none();
+        let Some(mut session) = self.live(now) else { return self.not_found() };
+        let first = session.uninitialized && session.held_lock().is_none();
         if first {
             session.uninitialized = false;
-            session.told = Some(key);
+            session.initialized_by = Some(key);
         }
         if session.expires - now < minutes(session.timeout) / 2 {
             session.renew(now, None);
         }
-        let lock_age = session.standing().map(|lock| now - lock.date);
-        let reads = Some(session.told == Some(key));
+        let lock_age = session.held_lock().map(|lock| now - lock.date);
+        let reads = Some(session.initialized_by == Some(key));
         Step { reads, lock_age, wrote: first, ..self.becomes(session, 200) }
     }
 
     fn lock(&self, key: Key, timeout: Option<u32>, lease: Option<u32>, now: i64) -> Step {
-        let Some(mut session) = self.living(now) else { return self.not_found() };
+        let Some(mut session) = self.live(now) else { return self.not_found() };
         let mine = session.lock.filter(|lock| lock.key == key);
-        let lock = match (mine, session.standing()) {
-            (Some(lock), _) if !lock.stands => return self.refuses(409, "lock-over"),
+        let lock = match (mine, session.held_lock()) {
+            (Some(lock), _) if !lock.held => return self.refuses(409, "lock-released"),
             (Some(lock), _) => lock,
             (None, Some(lock)) if lock.lease_ends.is_none_or(|end| end > now) => {
                 return self.locked(lock, now);
@@ -111,58 +113,65 @@ impl Model {
             (None, _) => Lock {
                 key,
                 generation: None,
-                stands: true,
-                told: session.uninitialized,
+                held: true,
+                initialize: session.uninitialized,
                 date: now,
                 lease_ends: lease.map(|seconds| now + i64::from(seconds) * 1000),
             },
         };
         session.uninitialized = false;
         session.lock = Some(lock);
-        // It is not to run out while it is used.
+        // A session in use must not expire.
         let lifetime = minutes(timeout.unwrap_or(session.timeout));
         if session.expires - now <= (5 * MINUTE).min(lifetime / 4) {
             session.renew(now, timeout);
         }
-        let (names_lock, reads) = (true, Some(lock.told));
+        let (names_lock, reads) = (true, Some(lock.initialize));
         Step { names_lock, reads, wrote: mine.is_none(), ..self.becomes(session, 200) }
     }
 
-    /// A holder may store after the end, too, as long as nobody took or gave back the lock.
-    fn store_held(&self, lock: &LockId, items: &[u8], timeout: Option<u32>, now: i64) -> Step {
+    /// The holder may store even after the session has expired, as long as no other request has
+    /// taken or released the lock.
+    fn store_under_lock(
+        &self,
+        lock: &LockId,
+        items: &[u8],
+        timeout: Option<u32>,
+        now: i64,
+    ) -> Step {
         let Some(mut session) = self.0.clone() else { return self.not_found() };
-        let living = session.expires > now;
+        let live = session.expires > now;
         match session.last(lock) {
-            Some(last) if last.stands || living => {
-                session.lock = Some(Lock { stands: false, ..last });
+            Some(last) if last.held || live => {
+                session.lock = Some(Lock { held: false, ..last });
                 session.uninitialized = false;
                 session.items = items.to_vec();
                 session.renew(now, timeout);
                 self.becomes(session, 204)
             }
-            _ if living => self.refuses(409, "lock-lost"),
+            _ if live => self.refuses(409, "lock-lost"),
             _ => self.not_found(),
         }
     }
 
-    fn store_free(&self, by: By, items: &[u8], timeout: Option<u32>, at: At) -> Step {
+    fn store_without_lock(&self, by: By, items: &[u8], timeout: Option<u32>, at: At) -> Step {
         let (By::Anything(key) | By::New(key) | By::Living(key)) = by else {
-            unreachable!("a holder's store is another")
+            unreachable!("`store_under_lock` handles a store under a lock")
         };
         let mut new = Session::new(timeout, at, false);
         new.items = items.to_vec();
         new.stored_by = Some(key);
-        let Some(mut session) = self.living(at.now) else {
+        let Some(mut session) = self.live(at.now) else {
             return match by {
                 By::Living(_) => self.not_found(),
                 _ => self.becomes(new, 201),
             };
         };
-        // The request was done, whatever came after it.
+        // A resend: the first send was done.
         if session.stored_by == Some(key) {
             return self.says(204);
         }
-        match (by, session.standing()) {
+        match (by, session.held_lock()) {
             (By::New(_), _) => self.refuses(412, "already-exists"),
             (_, Some(lock)) => self.locked(lock, at.now),
             (By::Living(_), None) => {
@@ -181,17 +190,17 @@ impl Model {
     }
 
     fn release(&self, lock: &LockId, timeout: Option<u32>, now: i64) -> Step {
-        let Some(mut session) = self.living(now) else { return self.not_found() };
+        let Some(mut session) = self.live(now) else { return self.not_found() };
         let Some(last) = session.last(lock) else { return self.refuses(409, "lock-lost") };
-        session.lock = Some(Lock { stands: false, ..last });
+        session.lock = Some(Lock { held: false, ..last });
         session.renew(now, timeout);
         self.becomes(session, 204)
     }
 
     fn touch(&self, timeout: Option<u32>, lease: Option<(LockId, u32)>, now: i64) -> Step {
-        let Some(mut session) = self.living(now) else { return self.not_found() };
+        let Some(mut session) = self.live(now) else { return self.not_found() };
         if let Some((id, seconds)) = lease {
-            let Some(mut lock) = session.last(&id).filter(|lock| lock.stands) else {
+            let Some(mut lock) = session.last(&id).filter(|lock| lock.held) else {
                 return self.refuses(409, "lock-lost");
             };
             lock.lease_ends = lock.lease_ends.max(Some(now + i64::from(seconds) * 1000));
@@ -210,8 +219,8 @@ impl Model {
     /// Spares a session that was created after the request came in.
     fn remove(&self, lock: Option<&LockId>, at: At) -> Vec<Step> {
         let removed = Step { wrote: true, after: Self(None), ..self.says(204) };
-        let Some(session) = self.living(at.now) else { return vec![removed] };
-        match (lock, session.standing()) {
+        let Some(session) = self.live(at.now) else { return vec![removed] };
+        match (lock, session.held_lock()) {
             (Some(lock), _) if session.last(lock).is_some() => vec![removed],
             (Some(_), _) => vec![self.refuses(409, "lock-lost")],
             (None, Some(lock)) => vec![self.locked(lock, at.now)],
@@ -230,26 +239,26 @@ impl Session {
             expires: at.now + minutes(timeout),
             created: at.done,
             uninitialized,
-            told: None,
+            initialized_by: None,
             stored_by: None,
             lock: None,
             generation: 0,
         }
     }
 
-    fn standing(&self) -> Option<Lock> {
-        self.lock.filter(|lock| lock.stands)
+    fn held_lock(&self) -> Option<Lock> {
+        self.lock.filter(|lock| lock.held)
     }
 
-    /// The last lock, if it is this one: then nothing can have been lost since. A lock that nobody
-    /// was told of is none that a caller can name, even if one of a session before had its key.
+    /// The last lock, if it has this id. A caller cannot name a lock whose generation no answer has
+    /// named, even if a lock in an earlier session had the same key.
     fn last(&self, id: &LockId) -> Option<Lock> {
         self.lock.filter(|lock| lock.key == id.key && lock.generation == Some(id.generation))
     }
 
-    /// Tells the last lock by this id; says whether it can be its. A generation that nobody was told
-    /// of is newer than all that were.
-    fn tell(&mut self, id: &LockId) -> bool {
+    /// An answer names the last lock by this id. Returns whether this can be its id. A generation
+    /// that no answer has named must be newer than all that answers have named.
+    fn name_lock(&mut self, id: &LockId) -> bool {
         let newest = self.generation;
         let Some(lock) = self.lock.as_mut().filter(|lock| lock.key == id.key) else { return false };
         if lock.generation.is_none() && id.generation > newest {

@@ -1,8 +1,9 @@
-//! What was asked of one session and what came back, and whether any order of it makes sense.
+//! The history of one session: all requests and their answers. A search decides whether any order
+//! of the requests explains all answers.
 //!
-//! The search is that of Wing and Gong, with Lowe's memory of what was tried: one thing after the
-//! other is put next that nothing else must come before, and whatever led to the same session with
-//! the same things done is not tried again.
+//! The search is the algorithm of Wing and Gong, with Lowe's cache. Each step takes a request that
+//! may come next, because no other remaining request ended before it started. The cache has every
+//! pair of a session and a set of done requests that was tried, and no pair is tried twice.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -10,49 +11,49 @@ use std::fmt;
 use super::contract::{At, Model};
 use super::operation::{Answer, Op};
 
-/// Something that was asked of a session, or was done to it.
+/// A request for a session, or a write that DynamoDB did for it.
 #[derive(Debug, Clone)]
 pub(crate) struct Event {
-    /// Its number in the run.
+    /// The number of the request in the run.
     pub(crate) number: u64,
-    /// Who asked.
+    /// Who sent the request.
     pub(crate) who: String,
     pub(crate) op: Op,
-    /// In microseconds since the run began.
+    /// In microseconds since the run began, as `end` is.
     pub(crate) start: i64,
     pub(crate) end: i64,
     pub(crate) outcome: Outcome,
 }
 
-/// How it ended.
+/// How an event ended.
 #[derive(Debug, Clone)]
 pub(crate) enum Outcome {
-    /// With an answer.
+    /// With this answer.
     Answered(Answer),
-    /// Nobody knows: it was done, or will be at any time, or never.
+    /// Unknown: the operation was done, or will be done at any later time, or never.
     Unknown(String),
-    /// It was seen to be done, by a send that nobody heard the answer of, or by a copy.
+    /// DynamoDB did a write of it, and the caller did not get the answer to that write.
     Applied(String),
 }
 
-/// All of one session.
+/// All events of one session.
 #[derive(Debug, Clone)]
 pub(crate) struct History {
     pub(crate) session: String,
     pub(crate) events: Vec<Event>,
 }
 
-/// What is to be said of a history.
+/// The result of a check.
 #[derive(Debug)]
 pub(crate) enum Verdict {
     Possible,
-    /// No order of it gives these answers.
+    /// No order of the events gives these answers.
     Impossible(Box<Impossible>),
-    /// It is too long, or the search was given up.
+    /// The history is too long, or the search took too many steps.
     Undecided,
 }
 
-/// The longest order that was found, and why nothing can come next.
+/// The longest possible order that was found, and why no event can come next.
 #[derive(Debug)]
 pub(crate) struct Impossible {
     order: Vec<usize>,
@@ -60,10 +61,10 @@ pub(crate) struct Impossible {
     stuck: Vec<(usize, String)>,
 }
 
-/// The events of a history are the bits of a number.
+/// Each event of a history is a bit of a `u128`.
 const MOST_EVENTS: usize = 128;
 
-/// So many steps are tried, which takes seconds.
+/// The search stops after this many steps, which takes some seconds.
 const MOST_STEPS: usize = 3_000_000;
 
 struct Search<'a> {
@@ -74,8 +75,8 @@ struct Search<'a> {
 }
 
 impl History {
-    /// Whether there is an order in which each thing lies between its start and its end, and every
-    /// answer is what the contract says.
+    /// Whether there is an order in which every event happens between its start and its end, and
+    /// the contract allows every answer.
     pub(crate) fn check(&self) -> Verdict {
         if self.events.len() > MOST_EVENTS {
             return Verdict::Undecided;
@@ -93,7 +94,7 @@ impl History {
 }
 
 impl Search<'_> {
-    /// Whether the rest can follow; none if that would take too long.
+    /// Whether the remaining events can follow. `None` if the search takes too many steps.
     fn from(&mut self, done: u128, model: &Model) -> Option<bool> {
         let left = |index: &usize| done & 1 << index == 0;
         let all = 0..self.events.len();
@@ -105,7 +106,7 @@ impl Search<'_> {
         };
         let mut next: Vec<_> =
             all.filter(left).filter(|index| self.events[*index].start <= first_end).collect();
-        // What nobody knows of is tried last: it may as well not have happened.
+        // Events with an unknown outcome are tried last, because perhaps they never happened.
         next.sort_by_key(|index| (!self.events[*index].is_known(), self.events[*index].end));
         let mut stuck = Vec::new();
         for index in next {
@@ -143,10 +144,10 @@ impl Event {
         !matches!(self.outcome, Outcome::Unknown(_))
     }
 
-    /// What the session may be if this is next, or why it cannot be.
+    /// The sessions that are possible if this event comes next, or why it cannot come next.
     fn after(&self, model: &Model) -> Vec<Result<Model, String>> {
         let done = if self.is_known() { self.end } else { i64::MAX };
-        // A history is too short for anything to expire.
+        // A history takes seconds, so no session and no lease expires in it.
         let at = At { now: 0, received: self.start, done };
         let steps = model.may(&self.op, at).into_iter();
         match &self.outcome {
@@ -157,7 +158,7 @@ impl Event {
             Outcome::Applied(_) => steps
                 .map(|step| match step.wrote {
                     true => Ok(step.after()),
-                    false => Err("it should not have been done".to_owned()),
+                    false => Err("the contract does not allow this write here".to_owned()),
                 })
                 .collect(),
         }
@@ -178,25 +179,25 @@ impl fmt::Display for Event {
     }
 }
 
-/// A failing history, for people.
+/// The report of an impossible history.
 pub(crate) struct Report<'a>(pub(crate) &'a History, pub(crate) &'a Impossible);
 
 impl fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(History { session, events }, Impossible { order, session: model, stuck }) = self;
-        writeln!(f, "Session {session}: no order of this history gives these answers.\n")?;
-        writeln!(f, "number     start       end  who       what  ->  answer (times in ms)\n")?;
+        writeln!(f, "Session {session}: no order of these requests explains their answers.\n")?;
+        writeln!(f, "number     start       end  who       request  ->  answer (times in ms)\n")?;
         let mut by_start: Vec<_> = events.iter().collect();
         by_start.sort_by_key(|event| event.start);
         for event in by_start {
             writeln!(f, "{event}")?;
         }
-        writeln!(f, "\nThe longest order that makes sense:\n")?;
+        writeln!(f, "\nThe longest order that is possible:\n")?;
         for index in order {
             writeln!(f, "{}", events[*index])?;
         }
-        writeln!(f, "\nThe session is then {model:?}")?;
-        writeln!(f, "\nand none of these can be next:\n")?;
+        writeln!(f, "\nAfter these, the session is {model:?}")?;
+        writeln!(f, "\nNone of these can come next:\n")?;
         for (index, why) in stuck {
             writeln!(f, "{}\n       but {why}", events[*index])?;
         }

@@ -1,4 +1,4 @@
-//! The router of `local`, asked without a network.
+//! Sends requests to the router of `local`, without a network.
 
 use axum::Router;
 use axum::body::Body;
@@ -13,14 +13,14 @@ use tower::ServiceExt;
 
 use super::Table;
 
-/// The service over a table of its own.
+/// The service, with its own table.
 pub(crate) struct Service {
     pub(crate) table: Table,
     app: App,
     router: Router,
 }
 
-/// What the service answered.
+/// An answer of the service.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -34,7 +34,7 @@ impl Service {
     }
 
     pub(crate) fn over(table: Table, allow_dashes: bool) -> Self {
-        let app = App { allow_dashes, ..App::over(table.sessions.clone()) };
+        let app = App { allow_dashes, ..App::new(table.sessions.clone()) };
         Self::of(table, app)
     }
 
@@ -42,14 +42,15 @@ impl Service {
         Self { table, router: local::gateway::router(app.clone(), None), app }
     }
 
-    /// Which asks for signatures.
+    /// A service that accepts only signed requests.
     pub(crate) async fn signed_by(signer: Signer) -> Self {
         let table = Table::new().await;
-        let app = App::over(table.sessions.clone());
+        let app = App::new(table.sessions.clone());
         Self { table, router: local::gateway::router(app.clone(), Some(signer)), app }
     }
 
-    /// A request for the session `s1` of no application: `"POST /lock"`, headers, body.
+    /// Sends a request for the session `s1` without an application. `what` is the method and the
+    /// path after `/session`, for example `"POST /lock"`.
     pub(crate) async fn ask(&self, what: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
         let (method, below) = what.split_once(' ').unwrap_or((what, ""));
         let path = format!("/apps/-/session{below}");
@@ -74,7 +75,8 @@ impl Service {
         Answer { status: parts.status.as_u16(), headers: parts.headers, body }
     }
 
-    /// What a function makes of these bytes as an event; none if they are no event.
+    /// Invokes the function of an operation with these bytes as its event. `None` if the bytes are
+    /// not an event.
     pub(crate) async fn invoke(&self, operation: Operation, event: &[u8]) -> Option<Answer> {
         let answer = local::gateway::invoke(&self.app, operation, event).await?;
         let body = answer["body"].as_str().unwrap_or_default();
@@ -90,7 +92,7 @@ impl Service {
         Some(Answer { status, headers: headers.collect(), body })
     }
 
-    /// Locks, and says under which id.
+    /// Locks the session `s1`. Returns the lock id.
     pub(crate) async fn lock(&self) -> String {
         let answer = self.ask("POST /lock", &[], b"").await;
         assert_eq!(answer.status, 200, "{answer:?}");
@@ -108,7 +110,7 @@ impl Answer {
         serde_json::from_slice(&self.body).unwrap()
     }
 
-    /// The status, and the end of the problem's type: `"404 not-found"`.
+    /// The status and the last part of the problem type, for example `"404 not-found"`.
     pub(crate) fn refusal(&self) -> String {
         let problem = self.problem();
         assert_eq!(problem["status"], self.status);

@@ -1,4 +1,4 @@
-//! What a test has logged.
+//! Captures the log of a test.
 
 use std::cell::RefCell;
 use std::io;
@@ -7,11 +7,12 @@ use std::sync::Once;
 use tracing_subscriber::filter::LevelFilter;
 
 thread_local! {
-    /// A test runs on a thread of its own, and so does all that it awaits.
+    /// Every test runs on its own thread, with everything that it awaits.
     static LOG: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Keeps the log, as the functions write it and at the lowest level, from here on.
+/// From now on, captures the log of this thread at the lowest level, in the format of the
+/// functions.
 pub(crate) fn start() {
     static STARTED: Once = Once::new();
     STARTED.call_once(|| {
@@ -21,7 +22,7 @@ pub(crate) fn start() {
     LOG.take();
 }
 
-/// What this thread has logged since.
+/// The log of this thread since the last call of this function or of [`start`].
 pub(crate) fn text() -> String {
     String::from_utf8(LOG.take()).unwrap()
 }

@@ -1,9 +1,10 @@
-//! A table of its own for every test, and a clock that stands still.
+//! Every test has its own table, and a clock that does not move.
 //!
-//! `Table::new()` gives a store over an empty table, with a proxy between the two that counts the
-//! calls and can lose them. The DynamoDB is embedded; set `TEST_DYNAMODB_URL` for another one.
+//! `Table::new()` makes an empty table and a store of it. A proxy between the store and DynamoDB
+//! counts the calls and can lose them. DynamoDB is embedded. To use another one, set
+//! `TEST_DYNAMODB_URL`.
 //!
-//! Time is `at(seconds)`, counted from an instant of 2086; nothing sleeps.
+//! A test names a time as `at(seconds)`, counted from an instant in 2086. No test sleeps.
 
 pub(crate) mod contract;
 pub(crate) mod history;
@@ -20,26 +21,27 @@ use std::time::Duration;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use local::embedded::Embedded;
-use local::table::{NewTable, find_or_make};
+use local::table::{NewTable, find_or_create};
 use serde_json::{Map, Value, json};
 use session_store::{
-    Error, LockId, Locking, Moment, RequestKey, SessionId, SessionStore, SessionTimeout, Settings,
-    Sweep, SweepProgress, Sweeping, Timestamp, Ttl, client,
+    Error, LockId, LockOptions, RequestKey, RequestTime, SessionId, SessionStore, SessionTimeout,
+    Settings, SweepOptions, SweepProgress, SweepReport, Timestamp, Ttl, client,
 };
 use tokio::net::TcpListener;
 
 use proxy::Proxy;
 
-/// When the tests are. Far ahead: another DynamoDB than the embedded one has a clock and a TTL of its
-/// own, and would delete what is over.
-pub(crate) fn at(seconds: i64) -> Moment {
+/// The time of a test, in seconds after an instant in 2086. The instant is far in the future,
+/// because a DynamoDB other than the embedded one has its own clock, and its TTL would delete
+/// expired items.
+pub(crate) fn at(seconds: i64) -> RequestTime {
     let now = Timestamp::from_millis(3_688_000_000_273 + seconds * 1000).unwrap();
-    Moment { now, received: now }
+    RequestTime { now, received: now }
 }
 
 pub(crate) const MINUTE: i64 = 60;
 
-/// The session of all tests that need only one.
+/// The session of every test that needs only one.
 pub(crate) fn id() -> SessionId {
     SessionId::new(None, "s1", false).unwrap()
 }
@@ -70,11 +72,11 @@ impl DynamoDb {
     }
 }
 
-/// A table, the store over it, and the way between them.
+/// A table, the store of it, and the proxy between the store and DynamoDB.
 pub(crate) struct Table {
     pub(crate) sessions: SessionStore,
     pub(crate) proxy: Proxy,
-    /// Past the proxy.
+    /// A client of DynamoDB that does not go through the proxy.
     pub(crate) client: Client,
     dynamodb: DynamoDb,
 }
@@ -84,7 +86,7 @@ impl Table {
         Self::with_ttl(None).await
     }
 
-    /// The table of a site that has TTL by `ExpTTL`, so long after a session's end.
+    /// A table with TTL on the attribute `ExpTTL`: the time of expiry plus `extra`.
     pub(crate) async fn with_ttl(extra: Option<Duration>) -> Self {
         let dynamodb = DynamoDb::start().await;
         let client = client::at(&dynamodb.url);
@@ -96,7 +98,7 @@ impl Table {
             capacity: None,
             ttl_attribute: ttl.as_ref().map(|ttl| ttl.attribute.clone()),
         };
-        let hash_key = find_or_make(&client, &new).await.unwrap();
+        let hash_key = find_or_create(&client, &new).await.unwrap();
         let proxy = Proxy::start(&dynamodb.url).await;
         let session_timeout = SessionTimeout::default();
         let settings = Settings { table: name, hash_key, ttl, session_timeout };
@@ -104,12 +106,12 @@ impl Table {
         Self { sessions, proxy, client, dynamodb }
     }
 
-    /// The same table for a farm whose setting is another.
+    /// The same table, and a store with this session timeout in its settings.
     pub(crate) fn with_session_timeout(self, session_timeout: Option<SessionTimeout>) -> Self {
         self.configured(|settings| settings.session_timeout = session_timeout.unwrap())
     }
 
-    /// The same table, and a store of it with other settings.
+    /// The same table, and a store with changed settings.
     pub(crate) fn configured(mut self, change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = self.sessions.settings().clone();
         change(&mut settings);
@@ -121,12 +123,12 @@ impl Table {
         &self.sessions.settings().table
     }
 
-    /// Another way to the same DynamoDB.
+    /// A second proxy to the same DynamoDB.
     pub(crate) async fn another_proxy(&self) -> Proxy {
         Proxy::start(&self.dynamodb.url).await
     }
 
-    /// The item of [`id`] as DynamoDB's JSON; `Null` if there is none.
+    /// The item of [`id`] in DynamoDB's JSON. `Null` if there is no item.
     pub(crate) async fn item(&self) -> Value {
         self.item_of("s1").await
     }
@@ -137,63 +139,67 @@ impl Table {
         output.unwrap().item.map_or(Value::Null, |item| to_json(&item))
     }
 
-    /// Puts an item as if somebody else had.
+    /// Puts an item directly into the table, without the store.
     pub(crate) async fn put(&self, item: Value) {
         let item = from_json(&item);
         self.client.put_item().table_name(self.name()).set_item(Some(item)).send().await.unwrap();
     }
 
-    /// Deletes the item of [`id`] as if somebody else had.
+    /// Deletes the item of [`id`] directly in the table, without the store.
     pub(crate) async fn delete(&self) {
         let request = self.client.delete_item().table_name(self.name());
         request.key("SessionId", AttributeValue::S("s1".to_owned())).send().await.unwrap();
     }
 
-    /// Puts the item of [`id`] back, changed.
+    /// Changes the item of [`id`] directly in the table, without the store.
     pub(crate) async fn change(&self, change: impl FnOnce(&mut Map<String, Value>)) {
         let mut item = self.item().await;
         change(item.as_object_mut().unwrap());
         self.put(item).await;
     }
 
-    pub(crate) async fn create(&self, when: Moment) {
-        self.create_as("s1", when).await;
+    pub(crate) async fn create(&self, time: RequestTime) {
+        self.create_as("s1", time).await;
     }
 
-    pub(crate) async fn create_as(&self, id: &str, when: Moment) {
+    pub(crate) async fn create_as(&self, id: &str, time: RequestTime) {
         let id = SessionId::new(None, id, false).unwrap();
-        self.sessions.create(&id, None, when).await.unwrap();
+        self.sessions.create(&id, None, time).await.unwrap();
     }
 
-    /// A lock that is had, for tests about something else.
-    pub(crate) async fn lock(&self, key: RequestKey, when: Moment) -> LockId {
-        self.sessions.lock(&id(), Locking::by(key), when).await.unwrap().lock.unwrap().id
+    /// Locks the session of [`id`], for tests that do not test the lock itself.
+    pub(crate) async fn lock(&self, key: RequestKey, time: RequestTime) -> LockId {
+        self.sessions.lock(&id(), LockOptions::new(key), time).await.unwrap().lock.unwrap().id
     }
 
-    /// A sweep that is asked for nothing.
-    pub(crate) async fn sweep(&self, when: Moment) -> Sweep {
-        self.sweep_as(&Sweeping::default(), when).await.unwrap()
+    /// A sweep with default options.
+    pub(crate) async fn sweep(&self, time: RequestTime) -> SweepReport {
+        self.sweep_as(&SweepOptions::default(), time).await.unwrap()
     }
 
-    pub(crate) async fn sweep_as(&self, how: &Sweeping, when: Moment) -> Result<Sweep, Error> {
-        self.sessions.sweep(how, &SweepProgress::default(), when.now).await
+    pub(crate) async fn sweep_as(
+        &self,
+        how: &SweepOptions,
+        time: RequestTime,
+    ) -> Result<SweepReport, Error> {
+        self.sessions.sweep(how, &SweepProgress::default(), time.now).await
     }
 
-    /// What a lock would read, without taking it.
-    pub(crate) async fn items(&self, when: Moment) -> Option<Vec<u8>> {
-        let fetched = self.sessions.fetch(&id(), RequestKey::random(), when).await;
+    /// The session items as a fetch returns them. `None` if there is no session.
+    pub(crate) async fn items(&self, time: RequestTime) -> Option<Vec<u8>> {
+        let fetched = self.sessions.fetch(&id(), RequestKey::random(), time).await;
         fetched.ok().map(|session| session.items)
     }
 }
 
-/// An item in DynamoDB's JSON, of the three types that items have.
+/// An item in DynamoDB's JSON. Its attributes may have the types `S`, `N` and `BOOL`.
 pub(crate) fn to_json(item: &HashMap<String, AttributeValue>) -> Value {
     let attributes = item.iter().map(|(name, value)| {
         let value = match value {
             AttributeValue::S(text) => json!({ "S": text }),
             AttributeValue::N(number) => json!({ "N": number }),
             AttributeValue::Bool(flag) => json!({ "BOOL": flag }),
-            other => panic!("no item has {other:?}"),
+            other => panic!("items of these tests have no attribute {other:?}"),
         };
         (name.clone(), value)
     });
@@ -209,7 +215,7 @@ pub(crate) fn from_json(item: &Value) -> HashMap<String, AttributeValue> {
             ("BOOL", Value::Bool(flag)) => AttributeValue::Bool(*flag),
             ("NULL", _) => AttributeValue::Null(true),
             ("B", Value::String(text)) => AttributeValue::B(text.as_bytes().into()),
-            other => panic!("no item has {other:?}"),
+            other => panic!("items of these tests have no attribute {other:?}"),
         };
         (name.clone(), value)
     });

@@ -1,9 +1,9 @@
-//! AWS's provider, as far as it was recorded: the same calls, with the parameters of its time.
+//! Some calls of AWS's provider, with DynamoDB's legacy parameters, as they were recorded.
 
 use aws_sdk_dynamodb::types::{
     AttributeAction, AttributeValue, AttributeValueUpdate, ExpectedAttributeValue, ReturnValue,
 };
-use session_store::Moment;
+use session_store::RequestTime;
 
 use super::Table;
 
@@ -19,8 +19,8 @@ fn number(number: impl ToString) -> AttributeValue {
     AttributeValue::N(number.to_string())
 }
 
-fn in_20_minutes(when: Moment) -> AttributeValue {
-    text(when.now + std::time::Duration::from_secs(20 * 60))
+fn in_20_minutes(time: RequestTime) -> AttributeValue {
+    text(time.now + std::time::Duration::from_secs(20 * 60))
 }
 
 fn update(
@@ -29,32 +29,32 @@ fn update(
     table.client.update_item().table_name(table.name()).key("SessionId", text("s1"))
 }
 
-/// GetItemExclusive, its first call; the flag is [`reset_flag`]'s.
-pub(crate) async fn lock(table: &Table, lock_id: &str, when: Moment) -> bool {
+/// The first call of GetItemExclusive. [`reset_flag`] is the second one.
+pub(crate) async fn lock(table: &Table, lock_id: &str, time: RequestTime) -> bool {
     let expected = ExpectedAttributeValue::builder().exists(true).value(number(0)).build();
     let request = update(table)
         .attribute_updates("LockId", put(text(lock_id)))
         .attribute_updates("Locked", put(number(1)))
-        .attribute_updates("LockDate", put(text(when.now)))
+        .attribute_updates("LockDate", put(text(time.now)))
         .expected("Locked", expected)
         .return_values(ReturnValue::AllNew);
     request.send().await.is_ok()
 }
 
-/// GetItemExclusive and GetItem, their second call on an uninitialized item.
+/// The second call of GetItemExclusive and of GetItem, for an uninitialized item.
 pub(crate) async fn reset_flag(table: &Table) {
     update(table).attribute_updates("Flags", put(number(0))).send().await.unwrap();
 }
 
-/// SetAndReleaseItemExclusive of an existing session.
-pub(crate) async fn store(table: &Table, lock_id: &str, items: &str, when: Moment) -> bool {
+/// The call of SetAndReleaseItemExclusive for an existing session.
+pub(crate) async fn store(table: &Table, lock_id: &str, items: &str, time: RequestTime) -> bool {
     let expected = ExpectedAttributeValue::builder().exists(true).value(text(lock_id)).build();
     let gone = AttributeValueUpdate::builder().action(AttributeAction::Delete).build();
     let request = update(table)
         .attribute_updates("Locked", put(number(0)))
         .attribute_updates("LockId", gone)
-        .attribute_updates("LockDate", put(text(when.now)))
-        .attribute_updates("Expires", put(in_20_minutes(when)))
+        .attribute_updates("LockDate", put(text(time.now)))
+        .attribute_updates("Expires", put(in_20_minutes(time)))
         .attribute_updates("Flags", put(number(0)))
         .attribute_updates("SessionItems", put(text(items)))
         .attribute_updates("Ver", put(text(1)))
@@ -62,10 +62,10 @@ pub(crate) async fn store(table: &Table, lock_id: &str, items: &str, when: Momen
     request.send().await.is_ok()
 }
 
-/// ResetItemTimeout.
-pub(crate) async fn touch(table: &Table, when: Moment) {
+/// The call of ResetItemTimeout.
+pub(crate) async fn touch(table: &Table, time: RequestTime) {
     let request = update(table)
         .attribute_updates("Locked", put(number(0)))
-        .attribute_updates("Expires", put(in_20_minutes(when)));
+        .attribute_updates("Expires", put(in_20_minutes(time)));
     request.send().await.unwrap();
 }

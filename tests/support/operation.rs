@@ -1,20 +1,20 @@
-//! An operation on one session as it is asked over HTTP, and its answer as a client reads it.
+//! An operation on one session, as a client sends it over HTTP and reads its answer.
 
 use std::fmt;
 
 use uuid::Uuid;
 
-/// What names a web request.
+/// The key of a web request.
 pub(crate) type Key = Uuid;
 
-/// A lock as a lock answered it: `{key}.{generation}`.
+/// A lock id as the service answers it: `{key}.{generation}`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct LockId {
     pub(crate) key: Key,
     pub(crate) generation: u64,
 }
 
-/// What is asked of a session.
+/// An operation on a session.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Op {
     Create { timeout: Option<u32> },
@@ -26,11 +26,11 @@ pub(crate) enum Op {
     Remove { lock: Option<LockId> },
 }
 
-/// By what right a store stores.
+/// What allows a store to write: a lock, or a precondition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum By {
     Lock(LockId),
-    /// Without a lock, over anything that nobody holds.
+    /// Without a lock and without a precondition: replaces any session that is not locked.
     Anything(Key),
     /// `If-None-Match: *`.
     New(Key),
@@ -38,11 +38,11 @@ pub(crate) enum By {
     Living(Key),
 }
 
-/// What was answered, as far as a client may rely on it.
+/// The parts of an answer on which a client may rely.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    /// The last word of the problem's type.
+    /// The last part of the problem type, for example `not-found`.
     pub(crate) problem: Option<String>,
     pub(crate) lock: Option<LockId>,
     /// In milliseconds.
@@ -51,15 +51,15 @@ pub(crate) struct Answer {
     /// In milliseconds since 1970.
     pub(crate) expires: Option<i64>,
     pub(crate) initialize: bool,
-    /// The session's bytes, where there is a session in the answer.
+    /// The session items, if the answer has a session.
     pub(crate) items: Vec<u8>,
 }
 
-/// A request: method, what comes after `/session`, headers, body.
+/// A request: method, path after `/session`, headers, body.
 pub(crate) type Request<'a> = (&'static str, &'static str, Vec<(&'static str, String)>, &'a [u8]);
 
 impl Op {
-    /// Its name, as in the routes.
+    /// The name of the operation.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Create { .. } => "create",
@@ -72,7 +72,7 @@ impl Op {
         }
     }
 
-    /// How it is asked over HTTP.
+    /// The HTTP request of the operation.
     pub(crate) fn request(&self) -> Request<'_> {
         let (method, path) = match self {
             Self::Create { .. } => ("POST", ""),
@@ -130,7 +130,7 @@ fn text(value: impl ToString) -> String {
 }
 
 impl Answer {
-    /// An answer as it came over HTTP; none if it is not one that the contract knows.
+    /// Reads an HTTP answer. `None` if its problem does not fit the contract.
     pub(crate) fn read<'a>(
         status: u16,
         header: impl Fn(&'static str) -> Option<&'a str>,
@@ -172,7 +172,7 @@ impl fmt::Display for LockId {
     }
 }
 
-/// A key as people tell them apart: its first digits.
+/// The first digits of a key, which are enough to tell keys apart in a report.
 pub(crate) fn short(key: &Key) -> String {
     key.simple().to_string()[..6].to_owned()
 }
@@ -187,7 +187,7 @@ impl fmt::Display for Op {
             Self::Lock { key, lease, .. } => {
                 write!(f, " as {}", short(key))?;
                 if let Some(lease) = lease {
-                    write!(f, " for {lease} s")?;
+                    write!(f, " with a lease of {lease} s")?;
                 }
             }
             Self::Store { by, items, .. } => {
@@ -195,15 +195,15 @@ impl fmt::Display for Op {
                 match by {
                     By::Lock(lock) => write!(f, " under {}", held(lock))?,
                     By::Anything(key) => write!(f, " as {}", short(key))?,
-                    By::New(key) => write!(f, " as {} if there is none", short(key))?,
-                    By::Living(key) => write!(f, " as {} if there is one", short(key))?,
+                    By::New(key) => write!(f, " as {} if there is no session", short(key))?,
+                    By::Living(key) => write!(f, " as {} if there is a session", short(key))?,
                 }
             }
             Self::Release { lock, .. } | Self::Remove { lock: Some(lock) } => {
                 write!(f, " {}", held(lock))?;
             }
             Self::Touch { lease: Some((lock, lease)), .. } => {
-                write!(f, " {} for {lease} s more", held(lock))?;
+                write!(f, " {} with a lease of {lease} s", held(lock))?;
             }
             Self::Touch { lease: None, .. } => {}
         }

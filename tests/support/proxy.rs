@@ -1,4 +1,4 @@
-//! Between the store and DynamoDB: counts the calls, loses them, delivers them late.
+//! A proxy between the store and DynamoDB that counts the calls, loses them and delivers them late.
 
 use std::convert::Infallible;
 use std::io;
@@ -16,25 +16,25 @@ use tokio::sync::{Notify, Semaphore};
 
 pub(crate) type Http = Client<HttpConnector, Full<Bytes>>;
 
-/// What becomes of a call.
+/// A fault that a call meets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// It never reaches DynamoDB.
+    /// The call does not reach DynamoDB.
     LoseRequest,
-    /// DynamoDB does it, and nobody hears of it.
+    /// DynamoDB does the call, but the store gets no answer.
     LoseAnswer,
-    /// DynamoDB says that it is too much.
+    /// DynamoDB throttles the call.
     Throttle,
-    /// DynamoDB says that the caller may not.
+    /// DynamoDB denies access.
     Reject,
-    /// It stays on its way until [`Proxy::let_go`].
+    /// The call waits in the proxy until [`Proxy::let_go`].
     Hold,
 }
 
-/// A call as it was sent.
+/// A call to DynamoDB, as it was sent.
 #[derive(Debug, Clone)]
 pub(crate) struct Call {
-    /// DynamoDB's name of it.
+    /// DynamoDB's name for the call, for example `GetItem`.
     pub(crate) api: String,
     pub(crate) parts: hyper::http::request::Parts,
     body: Bytes,
@@ -44,11 +44,11 @@ pub(crate) struct Call {
 struct State {
     calls: Vec<Call>,
     faults: Vec<(&'static str, Fault)>,
-    /// How many calls still pass, if not all do.
+    /// How many more calls may pass. `None` if all may.
     passing: Option<u32>,
-    /// What the call waits for that met [`Fault::Hold`].
+    /// A call that met [`Fault::Hold`] waits for this.
     held: Arc<Notify>,
-    /// What all calls wait at, if they are held.
+    /// After [`Proxy::hold`], every call waits for a permit of this.
     gate: Option<Arc<Semaphore>>,
 }
 
@@ -78,43 +78,43 @@ impl Proxy {
         }
     }
 
-    /// The next call of this name meets this fault.
+    /// The next call with this name meets this fault.
     pub(crate) fn next(&self, api: &'static str, fault: Fault) {
         self.state.lock().unwrap().faults.push((api, fault));
     }
 
-    /// The call that is held, or the next that will be, goes its way.
+    /// The call that meets [`Fault::Hold`], now or next, goes on to DynamoDB.
     pub(crate) fn let_go(&self) {
         self.state.lock().unwrap().held.notify_one();
     }
 
-    /// So many calls pass from here on, and no more.
+    /// From now on, this many calls pass, and the connections of later calls are reset.
     pub(crate) fn pass(&self, calls: u32) {
         self.state.lock().unwrap().passing = Some(calls);
     }
 
-    /// From here on every call waits until it is let through.
+    /// From now on, every call waits for [`Self::let_through`].
     pub(crate) fn hold(&self) {
         self.state.lock().unwrap().gate = Some(Arc::new(Semaphore::new(0)));
     }
 
-    /// Lets the next call through that is held, or will be.
+    /// One call that waits, or the next one that comes, goes on to DynamoDB.
     pub(crate) fn let_through(&self) {
         self.state.lock().unwrap().gate.as_ref().unwrap().add_permits(1);
     }
 
-    /// Lets all calls through.
+    /// All calls go on to DynamoDB, and later calls do not wait.
     pub(crate) fn open(&self) {
         let gate = self.state.lock().unwrap().gate.take();
         gate.unwrap().add_permits(Semaphore::MAX_PERMITS / 2);
     }
 
-    /// Until so many calls were made since they were last taken. A waiter that makes fewer has not
-    /// waited: then this fails, so that no test hangs.
+    /// Waits until this many calls were made since they were last taken. Panics after 10 s, because
+    /// a waiter that makes fewer calls would otherwise hang the test.
     pub(crate) async fn until(&self, calls: usize) {
-        let patience = std::time::Instant::now() + std::time::Duration::from_secs(10);
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
         while self.state.lock().unwrap().calls.len() < calls {
-            assert!(std::time::Instant::now() < patience, "{calls} calls were not made");
+            assert!(std::time::Instant::now() < deadline, "fewer than {calls} calls in 10 s");
             tokio::task::yield_now().await;
         }
     }
@@ -124,17 +124,17 @@ impl Proxy {
         self.state.lock().unwrap().calls.len()
     }
 
-    /// The calls since this was last asked.
+    /// Takes the calls that were made since they were last taken.
     pub(crate) fn take_calls(&self) -> Vec<Call> {
         std::mem::take(&mut self.state.lock().unwrap().calls)
     }
 
-    /// Their names.
+    /// Takes the names of the calls that were made since they were last taken.
     pub(crate) fn take_apis(&self) -> Vec<String> {
         self.take_calls().into_iter().map(|call| call.api).collect()
     }
 
-    /// Delivers a copy of a call that DynamoDB has seen before; says the status of its answer.
+    /// Sends a copy of an earlier call to DynamoDB. Returns the status of the answer.
     pub(crate) async fn deliver_late(&self, call: &Call) -> u16 {
         forward(&self.http, &self.upstream, call.clone()).await.unwrap().status().as_u16()
     }
@@ -210,7 +210,7 @@ pub(crate) fn http() -> Http {
     Client::builder(TokioExecutor::new()).build_http()
 }
 
-/// Lets DynamoDB do a call.
+/// Sends a call to DynamoDB and returns the answer.
 pub(crate) async fn forward(
     http: &Http,
     upstream: &str,
@@ -234,7 +234,7 @@ impl Call {
         Ok(Self { api, parts, body })
     }
 
-    /// The request as DynamoDB's JSON.
+    /// The body of the call, in DynamoDB's JSON.
     pub(crate) fn request(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body).unwrap()
     }

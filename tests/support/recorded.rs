@@ -1,43 +1,43 @@
-//! AWS's provider, replayed: the calls that were recorded from it, sent again as they were but for
-//! the table, the session, the lock id and the dates, and one after the other as it goes by the
-//! answers. What it does is in `fixtures/legacy-calls`; what it decides is here.
+//! Replays AWS's provider: sends the calls that were recorded from it. Only the table, the session,
+//! the lock id and the dates are replaced. The calls are in `fixtures/legacy-calls`. This module
+//! decides from each answer which call comes next, as AWS's provider does.
 
 use std::path::Path;
 
 use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
-use session_store::{Moment, Timestamp};
+use session_store::{RequestTime, Timestamp};
 
 use super::MINUTE;
 use super::proxy::http;
 
-/// It only looks like one, and no DynamoDB for tests checks it.
+/// Not a real signature. A DynamoDB for tests does not check signatures.
 const SIGNATURE: &str = "AWS4-HMAC-SHA256 Credential=local/20261121/us-east-1/dynamodb/aws4_request, \
      SignedHeaders=host;x-amz-date, Signature=0";
 
 /// A web request of AWS's provider.
 #[derive(Debug, Clone)]
 pub(crate) struct Recorded {
-    /// Where DynamoDB is.
+    /// The URL of DynamoDB.
     pub(crate) url: String,
     pub(crate) table: String,
     pub(crate) session: String,
-    /// The lock id that it makes up.
+    /// The lock id that it uses.
     pub(crate) lock: String,
-    pub(crate) when: Moment,
+    pub(crate) time: RequestTime,
 }
 
-/// What GetItem and GetItemExclusive tell ASP.NET.
+/// What GetItem and GetItemExclusive return to ASP.NET.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Told {
     Nothing,
     Locked,
-    /// The session's base64, and whether it is to be initialized.
+    /// The session items in base64, and whether ASP.NET must initialize the session.
     Session(String, bool),
 }
 
 impl Recorded {
-    /// Sends the `nth` call of a recorded operation. None if its condition was refused.
+    /// Sends the `nth` call of a recorded operation. `None` if its condition was false.
     async fn send(&self, operation: &str, nth: usize) -> Option<Value> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/legacy-calls");
         let text = std::fs::read_to_string(folder.join(format!("{operation}.json"))).unwrap();
@@ -66,10 +66,10 @@ impl Recorded {
         is_done.then_some(answer)
     }
 
-    /// What is not as it was recorded.
+    /// Replaces the table, the session, the lock id and the dates.
     fn substitute(&self, request: &mut Value) {
-        let now = json!({ "S": self.when.now.to_string() });
-        let end = self.when.now + std::time::Duration::from_secs(20 * MINUTE.unsigned_abs());
+        let now = json!({ "S": self.time.now.to_string() });
+        let end = self.time.now + std::time::Duration::from_secs(20 * MINUTE.unsigned_abs());
         let end = json!({ "S": end.to_string() });
         let lock = json!({ "S": self.lock });
         let session = json!({ "S": self.session });
@@ -114,7 +114,8 @@ impl Recorded {
         }
     }
 
-    /// What it makes of an item that it may have: a flag that is up it resets.
+    /// Handles an item that AWS's provider has read: deletes it if it is expired, and resets the
+    /// flag if it is set.
     async fn look(&self, item: &Value, expired: &str, uninitialized: &str) -> Told {
         if item.is_null() || self.delete_if_expired(item, expired).await {
             return Told::Nothing;
@@ -129,13 +130,13 @@ impl Recorded {
 
     async fn delete_if_expired(&self, item: &Value, expired: &str) -> bool {
         let expires: Timestamp = item["Expires"]["S"].as_str().unwrap().parse().unwrap();
-        if expires <= self.when.now {
+        if expires <= self.time.now {
             self.send(expired, 1).await.unwrap();
         }
-        expires <= self.when.now
+        expires <= self.time.now
     }
 
-    /// SetAndReleaseItemExclusive. Whether it stored; ASP.NET is never told that it did not.
+    /// SetAndReleaseItemExclusive. Returns whether it stored. AWS's provider does not tell ASP.NET.
     pub(crate) async fn store(&self) -> bool {
         self.send("set-existing-small", 0).await.is_some()
     }
@@ -145,13 +146,13 @@ impl Recorded {
         self.send("set-new", 0).await.unwrap();
     }
 
-    /// ReleaseItemExclusive. Whether it released.
+    /// ReleaseItemExclusive. Returns whether it released.
     pub(crate) async fn release(&self) -> bool {
         let item = self.send("release-ok", 0).await.unwrap()["Item"].clone();
         !item.is_null() && self.send("release-ok", 1).await.is_some()
     }
 
-    /// RemoveItem. Whether it removed.
+    /// RemoveItem. Returns whether it removed.
     pub(crate) async fn remove(&self) -> bool {
         let item = self.send("remove-ok", 0).await.unwrap()["Item"].clone();
         item["LockId"]["S"] == self.lock && self.send("remove-ok", 1).await.is_some()

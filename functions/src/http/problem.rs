@@ -1,4 +1,4 @@
-//! The one table from errors to statuses.
+//! The table from errors to statuses.
 
 use lambda_http::http::StatusCode;
 use serde::{Serialize, Serializer};
@@ -6,28 +6,29 @@ use session_store::Error as Store;
 
 use crate::Error;
 
-/// What a refusal or a failure tells the caller, as RFC 9457 has it. Never what lies beneath.
+/// What a refusal or a failure tells the caller, in the format of RFC 9457. Only the log names the
+/// cause of a failure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Problem {
-    /// What kind of problem; stable, for programs.
+    /// The kind of problem, for programs. It is stable.
     #[serde(rename = "type")]
-    pub kind: Kind,
-    /// The kind in words.
+    pub kind: ProblemKind,
+    /// The kind of problem, for people.
     pub title: &'static str,
     /// The status code.
     pub status: u16,
-    /// What is wrong with this request.
+    /// What is wrong with this request, for people.
     pub detail: String,
 }
 
 /// The kinds of problems. Part of the contract: callers compare them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the table below says of each what it means")]
-pub enum Kind {
+#[expect(missing_docs, reason = "Error::status gives the meaning of each")]
+pub enum ProblemKind {
     InvalidRequest,
     NotFound,
     LockLost,
-    LockOver,
+    LockReleased,
     AlreadyExists,
     TooLarge,
     Locked,
@@ -36,13 +37,13 @@ pub enum Kind {
     Unavailable,
 }
 
-impl Kind {
-    /// All of them.
+impl ProblemKind {
+    /// All kinds.
     pub const ALL: [Self; 10] = [
         Self::InvalidRequest,
         Self::NotFound,
         Self::LockLost,
-        Self::LockOver,
+        Self::LockReleased,
         Self::AlreadyExists,
         Self::TooLarge,
         Self::Locked,
@@ -51,13 +52,13 @@ impl Kind {
         Self::Unavailable,
     ];
 
-    /// The last word of its URN, and the outcome in logs and metrics.
+    /// The last part of the URN, and the outcome in logs and metrics.
     pub fn name(self) -> &'static str {
         match self {
             Self::InvalidRequest => "invalid-request",
             Self::NotFound => "not-found",
             Self::LockLost => "lock-lost",
-            Self::LockOver => "lock-over",
+            Self::LockReleased => "lock-released",
             Self::AlreadyExists => "already-exists",
             Self::TooLarge => "too-large",
             Self::Locked => "locked",
@@ -68,51 +69,53 @@ impl Kind {
     }
 }
 
-impl Serialize for Kind {
+impl Serialize for ProblemKind {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&format_args!("urn:session-state:{}", self.name()))
     }
 }
 
 impl Error {
-    /// The status and the kind. Without a `_` arm: a new error does not compile until somebody has
-    /// decided what it means to a caller.
-    fn status(&self) -> (StatusCode, Kind, &'static str) {
+    /// The status, the kind and the title. There is no `_` arm: a new error does not compile until
+    /// it has a status.
+    fn status(&self) -> (StatusCode, ProblemKind, &'static str) {
         match self {
             Self::Invalid { .. } => {
-                (StatusCode::BAD_REQUEST, Kind::InvalidRequest, "The request cannot be read")
+                (StatusCode::BAD_REQUEST, ProblemKind::InvalidRequest, "Request is invalid")
             }
             Self::Store(error) => match error {
                 Store::NotFound => {
-                    (StatusCode::NOT_FOUND, Kind::NotFound, "There is no such session")
+                    (StatusCode::NOT_FOUND, ProblemKind::NotFound, "Session not found")
                 }
-                Store::LockLost => (StatusCode::CONFLICT, Kind::LockLost, "The lock was lost"),
-                Store::LockOver => {
-                    (StatusCode::CONFLICT, Kind::LockOver, "The lock of this key is over")
-                }
+                Store::LockLost => (StatusCode::CONFLICT, ProblemKind::LockLost, "Lock was lost"),
+                Store::LockReleased => (
+                    StatusCode::CONFLICT,
+                    ProblemKind::LockReleased,
+                    "Lock of this key was released",
+                ),
                 Store::AlreadyExists => (
                     StatusCode::PRECONDITION_FAILED,
-                    Kind::AlreadyExists,
-                    "The session already exists",
+                    ProblemKind::AlreadyExists,
+                    "Session already exists",
                 ),
                 Store::TooLarge { .. } => {
-                    (StatusCode::PAYLOAD_TOO_LARGE, Kind::TooLarge, "The session is too large")
+                    (StatusCode::PAYLOAD_TOO_LARGE, ProblemKind::TooLarge, "Session is too large")
                 }
-                Store::Locked(_) => {
-                    (StatusCode::LOCKED, Kind::Locked, "Somebody holds the session")
-                }
+                Store::Locked(_) => (StatusCode::LOCKED, ProblemKind::Locked, "Session is locked"),
                 Store::Malformed { .. } => (
                     StatusCode::INTERNAL_SERVER_ERROR,
-                    Kind::MalformedItem,
-                    "What is stored is not a session",
+                    ProblemKind::MalformedItem,
+                    "Stored item is malformed",
                 ),
-                Store::TooLate => {
-                    (StatusCode::SERVICE_UNAVAILABLE, Kind::TooLate, "The request came too late")
-                }
+                Store::TooLate => (
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    ProblemKind::TooLate,
+                    "Request arrived too late",
+                ),
                 Store::DynamoDb { .. } => (
                     StatusCode::SERVICE_UNAVAILABLE,
-                    Kind::Unavailable,
-                    "The session could not be reached",
+                    ProblemKind::Unavailable,
+                    "Request to DynamoDB failed",
                 ),
             },
         }
@@ -122,23 +125,23 @@ impl Error {
         match self {
             Self::Invalid { .. } => self.to_string(),
             Self::Store(error) => match error {
-                Store::NotFound => "It was never created, was removed, or has expired.".to_owned(),
+                Store::NotFound => "The session was never created, was removed, or has expired.".to_owned(),
                 Store::LockLost => {
-                    "Somebody else has locked it since. This request wrote nothing.".to_owned()
+                    "The caller no longer holds the lock. This request wrote nothing.".to_owned()
                 }
-                Store::LockOver => {
-                    "The lock that this Idempotency-Key had was given back. Lock with a fresh key."
+                Store::LockReleased => {
+                    "The lock that this Idempotency-Key took was released. Lock again with a new key."
                         .to_owned()
                 }
-                Store::AlreadyExists => "If-None-Match asked for a new session.".to_owned(),
+                Store::AlreadyExists => "If-None-Match: * asked for a new session, and a live session has this id.".to_owned(),
                 Store::TooLarge { size, limit } => format!(
-                    "It has {size} bytes, and {limit} fit. A lock that came with it was released."
+                    "The session has {size} bytes, and at most {limit} bytes fit. If the request came with a lock, the lock was released."
                 ),
-                Store::Locked(_) => "Try again after Retry-After.".to_owned(),
-                Store::Malformed { attribute } => format!("The attribute {attribute} is wrong."),
-                Store::TooLate => "Nothing was written. Send it again.".to_owned(),
+                Store::Locked(_) => "Retry after the number of seconds in Retry-After.".to_owned(),
+                Store::Malformed { attribute } => format!("The item's attribute {attribute} is malformed."),
+                Store::TooLate => "Nothing was written. Send the request again.".to_owned(),
                 Store::DynamoDb { .. } => {
-                    "Whether it was done is not known. Send it again, with the same key.".to_owned()
+                    "The service does not know whether the request took effect. Send it again with the same Idempotency-Key.".to_owned()
                 }
             },
         }
@@ -168,7 +171,7 @@ mod tests {
             (Error::invalid("Session-Id", "is missing"), 400, "invalid-request"),
             (Store::NotFound.into(), 404, "not-found"),
             (Store::LockLost.into(), 409, "lock-lost"),
-            (Store::LockOver.into(), 409, "lock-over"),
+            (Store::LockReleased.into(), 409, "lock-released"),
             (Store::AlreadyExists.into(), 412, "already-exists"),
             (Store::TooLarge { size: 2, limit: 1 }.into(), 413, "too-large"),
             (Store::Locked(lock).into(), 423, "locked"),

@@ -1,4 +1,4 @@
-//! What is read from a request. What cannot be read is refused by the name of its header.
+//! Reads requests. If a part of a request is invalid, the error names the header or the part.
 
 use std::time::Duration;
 
@@ -6,58 +6,29 @@ use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt};
 use percent_encoding::percent_decode_str;
 use session_store::{
-    Claim, InvalidSessionId, Lease, LockId, Locking, Moment, Only, RequestKey, SessionId,
-    SessionTimeout, Timestamp,
+    InvalidSessionId, Lease, LockId, LockOptions, Precondition, RequestKey, RequestTime, SessionId,
+    SessionTimeout, StoreMode, Timestamp,
 };
 
 use crate::Error;
 
-/// The names of the headers, as they are documented.
-pub mod header {
-    /// Whose session; a secret.
-    pub const SESSION_ID: &str = "Session-Id";
-    /// The lock that the caller holds, or was told of.
-    pub const LOCK_ID: &str = "Lock-Id";
-    /// Names the caller's own request, for resends.
-    pub const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
-    /// How long the session lives untouched, in minutes.
-    pub const SESSION_TIMEOUT: &str = "Session-Timeout";
-    /// `*`: store only over a living session.
-    pub const IF_MATCH: &str = "If-Match";
-    /// `*`: store only as a new session.
-    pub const IF_NONE_MATCH: &str = "If-None-Match";
-    /// How long the lock may stand before another may take it, in seconds.
-    pub const LOCK_LEASE: &str = "Lock-Lease";
-    /// The lock that the caller was told of by a `423`.
-    pub const LOCK_SEEN: &str = "Lock-Seen";
-    /// `wait=N`: wait so many seconds for a lock (RFC 7240).
-    pub const PREFER: &str = "Prefer";
-    /// What was made of `Prefer`.
-    pub const PREFERENCE_APPLIED: &str = "Preference-Applied";
-    /// When the session stops being readable.
-    pub const SESSION_EXPIRES: &str = "Session-Expires";
-    /// What the caller is to do first: `initialize`.
-    pub const SESSION_ACTIONS: &str = "Session-Actions";
-    /// How long the lock has stood, in seconds with three decimals.
-    pub const LOCK_AGE: &str = "Lock-Age";
-}
-use header::{
+use super::header::{
     IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, LOCK_ID, LOCK_LEASE, LOCK_SEEN, PREFER, SESSION_ID,
     SESSION_TIMEOUT,
 };
 
-/// The path parameter.
+/// The name of the path parameter.
 const APPLICATION: &str = "application";
 
-/// How the path says that there is no application.
+/// The path parameter if there is no application.
 const NO_APPLICATION: &str = "-";
 
-/// The application in the path, which API Gateway has decoded already.
+/// The application in the path. API Gateway has already decoded it.
 pub(crate) fn application(request: &Request) -> Option<&str> {
     request.path_parameters_ref().and_then(|parameters| parameters.first(APPLICATION))
 }
 
-/// The short hash of the session id, for the log; empty if it cannot be read.
+/// The short hash of the session id, for the log and the metrics. Empty if the id is invalid.
 pub(crate) fn session_hash(request: &Request, allow_dashes: bool) -> String {
     session_id(request, allow_dashes).map(|id| id.hash()).unwrap_or_default()
 }
@@ -78,7 +49,8 @@ pub(crate) fn session_id(request: &Request, allow_dashes: bool) -> Result<Sessio
     })
 }
 
-/// The key that names the request, or a fresh one: then only the SDK's own resends are recognised.
+/// The key of the request. Without the header, it is a new random key, and the service recognizes
+/// only resends of its own AWS SDK.
 pub(crate) fn request_key(request: &Request) -> Result<RequestKey, Error> {
     Ok(parsed(request, IDEMPOTENCY_KEY)?.unwrap_or_else(RequestKey::random))
 }
@@ -95,13 +67,13 @@ pub(crate) fn session_timeout(request: &Request) -> Result<Option<SessionTimeout
     parsed(request, SESSION_TIMEOUT)
 }
 
-/// How a lock is asked for.
-pub(crate) fn locking(
+/// The options of a lock.
+pub(crate) fn lock_options(
     request: &Request,
     max_wait: Duration,
     now: Timestamp,
-) -> Result<Locking, Error> {
-    Ok(Locking {
+) -> Result<LockOptions, Error> {
+    Ok(LockOptions {
         key: request_key(request)?,
         timeout: session_timeout(request)?,
         lease: parsed(request, LOCK_LEASE)?,
@@ -110,11 +82,11 @@ pub(crate) fn locking(
     })
 }
 
-/// What Lambda needs to take an answer, once a wait has ended.
+/// How long before Lambda stops the function a wait must end, which leaves time for the answer.
 const TIME_TO_ANSWER: Duration = Duration::from_secs(2);
 
-/// How long a lock that prefers to wait is going to: no longer than the setting allows, nor than
-/// Lambda lets this function run. In whole seconds, as it is told.
+/// How long a lock waits if the request asks for it: no longer than the setting allows, and no
+/// longer than Lambda lets this function run. In whole seconds, as in `Preference-Applied`.
 pub(crate) fn applied_wait(
     request: &Request,
     max_wait: Duration,
@@ -125,11 +97,11 @@ pub(crate) fn applied_wait(
         let (name, value) = preference.trim().split_once('=')?;
         name.trim().eq_ignore_ascii_case("wait").then(|| value.trim())
     });
-    // Preferences that are not known are ignored, RFC 7240 says.
+    // RFC 7240 says to ignore unknown preferences.
     let Some(wait) = waits.next() else { return Ok(None) };
     let seconds = match wait.parse() {
         Ok(seconds) if wait.bytes().all(|byte| byte.is_ascii_digit()) => seconds,
-        _ => return Err(Error::invalid(PREFER, "has a wait that is not a number of seconds")),
+        _ => return Err(Error::invalid(PREFER, "must have a whole number of seconds in wait=N")),
     };
     let mut wait = Duration::from_secs(seconds).min(max_wait);
     let deadline = request.lambda_context_ref().map_or(0, |context| context.deadline);
@@ -140,59 +112,63 @@ pub(crate) fn applied_wait(
     Ok(Some(Duration::from_secs(wait.as_secs())))
 }
 
-/// The lock of a holder that renews its lease.
+/// The lock and its new lease, if the request extends a lease.
 pub(crate) fn lease_to_renew(request: &Request) -> Result<Option<(LockId, Lease)>, Error> {
     match (parsed(request, LOCK_LEASE)?, lock_id(request)?) {
         (None, _) => Ok(None),
         (Some(lease), Some(lock)) => Ok(Some((lock, lease))),
-        (Some(_), None) => Err(Error::invalid(LOCK_ID, "is missing beside Lock-Lease")),
+        (Some(_), None) => Err(Error::invalid(LOCK_ID, "is required with Lock-Lease")),
     }
 }
 
-/// By what right a store stores.
-pub(crate) fn claim(request: &Request) -> Result<Claim, Error> {
-    let (new, living) = (is_any(request, IF_NONE_MATCH)?, is_any(request, IF_MATCH)?);
+/// How the request stores: under its lock, or without a lock and with a precondition.
+pub(crate) fn store_mode(request: &Request) -> Result<StoreMode, Error> {
+    let (new, live) = (is_any(request, IF_NONE_MATCH)?, is_any(request, IF_MATCH)?);
     let lock = lock_id(request)?;
-    let only = match (new, living) {
-        (false, false) => Only::Unlocked,
-        (true, false) => Only::New,
-        (false, true) => Only::Living,
-        (true, true) => return Err(Error::invalid(IF_MATCH, "excludes If-None-Match")),
+    let precondition = match (new, live) {
+        (false, false) => Precondition::None,
+        (true, false) => Precondition::New,
+        (false, true) => Precondition::Live,
+        (true, true) => {
+            return Err(Error::invalid(IF_MATCH, "cannot be combined with If-None-Match"));
+        }
     };
     match lock {
-        Some(lock) if only == Only::Unlocked => Ok(Claim::Lock(lock)),
-        Some(_) => Err(Error::invalid(LOCK_ID, "excludes If-Match and If-None-Match")),
-        None => Ok(Claim::NoLock { key: request_key(request)?, only }),
+        Some(lock) if precondition == Precondition::None => Ok(StoreMode::WithLock(lock)),
+        Some(_) => {
+            Err(Error::invalid(LOCK_ID, "cannot be combined with If-Match or If-None-Match"))
+        }
+        None => Ok(StoreMode::WithoutLock { key: request_key(request)?, precondition }),
     }
 }
 
-/// The bytes of the session.
+/// The session items.
 pub(crate) fn items(request: &Request) -> Result<&[u8], Error> {
     match request.body() {
         Body::Empty => Ok(&[]),
         Body::Binary(items) => Ok(items),
         Body::Text(text) if text.is_empty() => Ok(&[]),
-        // API Gateway passes a body of a text type on as text, with whatever is not UTF-8 replaced.
+        // API Gateway passes a body of a text type on as text, and replaces what is not UTF-8.
         _ => Err(Error::invalid("Content-Type", "must be application/octet-stream")),
     }
 }
 
-/// The milliseconds of 1973: anything less is no time of API Gateway's. The files in `events/` say 0,
-/// and `cargo lambda watch` says seconds, which are too coarse to compare with.
-const TIME_OF_NOBODY: i64 = 100_000_000_000;
+/// In milliseconds: a time in 1973. API Gateway never sends a time that is earlier. The files in
+/// `events/` have 0, and `cargo lambda watch` sends seconds, which are too coarse to compare with.
+const EARLIEST_TIME_EPOCH: i64 = 100_000_000_000;
 
-/// When the request is. An event that does not say when it was received was received now.
-pub(crate) fn moment(request: &Request, now: Timestamp) -> Moment {
+/// The clock of the request. An event without a time of API Gateway counts as received now.
+pub(crate) fn request_time(request: &Request, now: Timestamp) -> RequestTime {
     let received = match request.request_context_ref() {
-        Some(RequestContext::ApiGatewayV2(context)) if context.time_epoch > TIME_OF_NOBODY => {
+        Some(RequestContext::ApiGatewayV2(context)) if context.time_epoch > EARLIEST_TIME_EPOCH => {
             Timestamp::from_millis(context.time_epoch).unwrap_or(now)
         }
         _ => now,
     };
-    Moment { now, received }
+    RequestTime { now, received }
 }
 
-/// A header's value, if the header is there.
+/// The value of a header. `None` if the request does not have the header.
 fn value<'a>(request: &'a Request, name: &'static str) -> Result<Option<&'a str>, Error> {
     let Some(value) = request.headers().get(name) else {
         return Ok(None);
@@ -211,7 +187,7 @@ where
     }
 }
 
-/// Whether a precondition is there. `*` is the only one: sessions have no entity tags.
+/// Whether the request has this precondition. Only `*` is valid: sessions have no entity tags.
 fn is_any(request: &Request, name: &'static str) -> Result<bool, Error> {
     match value(request, name)? {
         None => Ok(false),
@@ -220,11 +196,11 @@ fn is_any(request: &Request, name: &'static str) -> Result<bool, Error> {
     }
 }
 
-/// Strictly: what another decoder might read otherwise is refused.
+/// Decodes strictly: refuses text that another decoder could read in another way.
 fn percent_decoded(encoded: &str) -> Result<String, &'static str> {
-    // A comma may be API Gateway's, joining a header that was sent twice.
+    // If a header was sent twice, API Gateway joins the two values with a comma.
     if encoded.bytes().any(|byte| !byte.is_ascii_graphic() || byte == b',') {
-        return Err("must have spaces and commas percent-encoded");
+        return Err("must not contain spaces or commas: percent-encode them");
     }
     let mut escapes = encoded.split('%').skip(1);
     let hexadecimal = |escape: &str| {

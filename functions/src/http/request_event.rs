@@ -1,4 +1,4 @@
-//! What the event of a request says of it, read from the request and its answer.
+//! The metrics event of a request: the fields that come from the request and its answer.
 
 use std::time::{Duration, SystemTime};
 
@@ -10,15 +10,15 @@ use super::request::application;
 use crate::Error;
 use crate::metrics::RequestEvent;
 
-/// The event of a request, but for what only its handling knows.
-pub(crate) fn described(
+/// The event of a request. The caller sets the fields that the request and the answer do not show.
+pub(crate) fn request_event(
     request: &Request,
     response: &Response<Body>,
     error: Option<&Error>,
 ) -> RequestEvent {
     let context = request.lambda_context_ref();
     let age = response.headers().get(LOCK_AGE).and_then(|age| age.to_str().ok());
-    // A problem is no session.
+    // The body of a problem is not a session.
     let sent = if error.is_none() { length(response.body()) } else { None };
     RequestEvent {
         timestamp: SystemTime::now(),

@@ -1,11 +1,11 @@
-//! What a response says.
+//! Makes responses.
 
 use std::time::Duration;
 
 use lambda_http::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use lambda_http::http::{HeaderValue, Method, StatusCode};
 use lambda_http::{Body, Request, Response};
-use session_store::{Created, Lock, Moment, Session, Stored, Timestamp};
+use session_store::{Created, Lock, RequestTime, Session, Stored, Timestamp};
 
 use super::header::{
     LOCK_AGE, LOCK_ID, LOCK_SEEN, PREFER, PREFERENCE_APPLIED, SESSION_ACTIONS, SESSION_EXPIRES,
@@ -15,10 +15,10 @@ use super::problem::Problem;
 use super::request::applied_wait;
 use crate::Error;
 
-/// When a caller may try again after a failure, in seconds.
+/// `Retry-After` of a `503`, in seconds.
 const TRY_AGAIN: u64 = 1;
 
-/// The longest that a waiter is sent away, in seconds.
+/// The largest `Retry-After` of a `423`, in seconds.
 const LONGEST_RETRY: u64 = 8;
 
 pub(crate) fn created(created: Created) -> Response<Body> {
@@ -28,7 +28,7 @@ pub(crate) fn created(created: Created) -> Response<Body> {
     }
 }
 
-/// The session, and how long somebody has held it; not under which lock id, which is the holder's.
+/// The session, and the age of its lock if it is locked. Not the lock id, which is the holder's.
 pub(crate) fn fetched(session: Session, now: Timestamp) -> Response<Body> {
     let lock = session.lock;
     let mut response = with_items(session);
@@ -38,7 +38,7 @@ pub(crate) fn fetched(session: Session, now: Timestamp) -> Response<Body> {
     response
 }
 
-/// The session, and the caller's lock on it.
+/// The session and the id of the caller's lock.
 pub(crate) fn locked(
     session: Session,
     request: &Request,
@@ -54,18 +54,19 @@ pub(crate) fn locked(
     response
 }
 
-/// Says how long a lock that preferred to wait was going to.
+/// Sets `Preference-Applied` if the request asked to wait.
 fn note_wait(response: &mut Response<Body>, request: &Request, max_wait: Duration, now: Timestamp) {
     if let Ok(Some(wait)) = applied_wait(request, max_wait, now) {
         set(response, PREFERENCE_APPLIED, format_args!("wait={}", wait.as_secs()));
     }
 }
 
-/// When a waiter is to come again: soon the first time; one that has looked or waited before the later
-/// the longer the lock has stood, and no two at the same time. Not after the lease is over.
-fn retry_after(lock: &Lock, has_looked: bool, now: Timestamp) -> u64 {
+/// After how many seconds a waiter should try again: 1 or 2 at its first attempt. For a waiter that
+/// has waited before, the value grows with the age of the lock. It is random within a range, which
+/// keeps waiters from coming back together. It is at most one second after the end of the lease.
+fn retry_after(lock: &Lock, has_waited: bool, now: Timestamp) -> u64 {
     let longest =
-        if has_looked { (lock.age(now).as_secs() / 4).clamp(2, LONGEST_RETRY) } else { 2 };
+        if has_waited { (lock.age(now).as_secs() / 4).clamp(2, LONGEST_RETRY) } else { 2 };
     let random = fastrand::u64(longest / 2..=longest);
     match lock.lease_ends {
         Some(end) => random.min(end.since(now).as_secs() + 1),
@@ -75,39 +76,39 @@ fn retry_after(lock: &Lock, has_looked: bool, now: Timestamp) -> u64 {
 
 pub(crate) fn stored(stored: Stored) -> Response<Body> {
     match stored {
-        Stored::New => empty(StatusCode::CREATED),
-        Stored::Over => done(),
+        Stored::Created => empty(StatusCode::CREATED),
+        Stored::Replaced => no_content(),
     }
 }
 
-pub(crate) fn done() -> Response<Body> {
+pub(crate) fn no_content() -> Response<Body> {
     empty(StatusCode::NO_CONTENT)
 }
 
 /// The problem, with the headers that belong to it.
-pub(crate) fn refused(
+pub(crate) fn problem_response(
     error: &Error,
     request: &Request,
     max_wait: Duration,
-    when: Moment,
+    time: RequestTime,
 ) -> Response<Body> {
-    // A lock that was waited for is as old as it is by now.
+    // Read the clock again: if the request has waited, the lock is older now.
     let now = Timestamp::now();
     let problem = Problem::from(error);
-    let body = serde_json::to_string(&problem).expect("a problem is texts and a number");
+    let body = serde_json::to_string(&problem).expect("texts and a number are valid JSON");
     let mut response = Response::new(Body::Text(body));
     *response.status_mut() =
-        StatusCode::from_u16(problem.status).expect("it was made from a status code");
+        StatusCode::from_u16(problem.status).expect("the number comes from a status code");
     set(&mut response, CONTENT_TYPE.as_str(), "application/problem+json");
     if let Error::Store(session_store::Error::Locked(lock)) = error {
         set(&mut response, LOCK_ID, lock.id);
         set(&mut response, LOCK_AGE, seconds(lock.age(now)));
-        let has_looked =
+        let has_waited =
             [LOCK_SEEN, PREFER].iter().any(|name| request.headers().contains_key(*name));
-        set(&mut response, RETRY_AFTER.as_str(), retry_after(lock, has_looked, now));
-        // Of the operations that are refused so, only a lock waits.
+        set(&mut response, RETRY_AFTER.as_str(), retry_after(lock, has_waited, now));
+        // Only a lock waits. Store and remove can also answer 423, but they are not POST.
         if *request.method() == Method::POST {
-            note_wait(&mut response, request, max_wait, when.now);
+            note_wait(&mut response, request, max_wait, time.now);
         }
     }
     if problem.status == 503 {
@@ -134,16 +135,17 @@ fn empty(status: StatusCode) -> Response<Body> {
     private(response)
 }
 
-/// Sessions are nobody's to keep.
+/// No cache may keep a session.
 fn private(mut response: Response<Body>) -> Response<Body> {
     set(&mut response, CACHE_CONTROL.as_str(), "no-store");
     response
 }
 
 fn set(response: &mut Response<Body>, name: &'static str, value: impl ToString) {
-    let value =
-        HeaderValue::from_str(&value.to_string()).expect("our own types print visible ASCII");
-    let name = name.parse::<lambda_http::http::HeaderName>().expect("our own names are tokens");
+    let value = HeaderValue::from_str(&value.to_string())
+        .expect("the values of this crate print visible ASCII");
+    let name =
+        name.parse::<lambda_http::http::HeaderName>().expect("the names of this crate are valid");
     response.headers_mut().insert(name, value);
 }
 
@@ -157,12 +159,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_waiter_comes_again_the_later_the_longer_the_lock_has_stood() {
+    fn retry_after_of_a_waiter_that_has_waited_grows_with_the_age_of_the_lock() {
         let date = Timestamp::from_millis(1_000_000).unwrap();
         let id = "1396647c-9d99-4be8-8402-00106708a0ae.7".parse().unwrap();
         let lock = Lock { id, date, lease_ends: None };
-        let after = |seconds, has_looked| {
-            retry_after(&lock, has_looked, date + Duration::from_secs(seconds))
+        let after = |seconds, has_waited| {
+            retry_after(&lock, has_waited, date + Duration::from_secs(seconds))
         };
 
         for _ in 0..100 {

@@ -1,88 +1,90 @@
-//! What a sweep did, for whoever asks: the answer, the log, the metrics.
+//! The report of one run of the sweep: for its answer, the log and the metrics.
 
 use std::time::Duration;
 
-use metrique_writer::Entry;
+use metrique_writer::{Entry, EntryWriter};
 use serde::Serialize;
-use session_store::Sweep;
+use session_store::SweepReport;
 
-/// What a sweep did, as the function answers it: the numbers of [`Sweep`].
-#[derive(Debug, Clone, PartialEq, Serialize, Entry)]
-#[entry(rename_all = "PascalCase")]
-#[expect(missing_docs, reason = "they are documented where they come from")]
-pub struct SweepReport {
-    #[entry(ignore)]
+/// The report of one run of the sweep: the numbers of [`SweepReport`], and data of the run itself.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SweepRunReport {
+    /// Whether the run only counted.
     pub dry_run: bool,
-    /// Whether it came to the end of the table.
-    #[entry(ignore)]
-    pub complete: bool,
-    /// When the pass began that this run was part of.
+    /// When the pass of this run began. `None` for a dry run.
     pub pass_started: Option<String>,
-    /// When it ended, if this run ended it.
+    /// When the pass ended, if this run ended it.
     pub pass_ended: Option<String>,
-    pub scanned: u64,
-    pub expired: u64,
-    pub deleted: u64,
-    pub renewed: u64,
-    pub gone: u64,
-    pub locked: u64,
-    pub left_to_ttl: u64,
-    pub ghosts: u64,
-    pub ghosts_deleted: u64,
-    pub unreadable: u64,
-    pub endangered: u64,
-    pub pages: u64,
-    pub calls: u64,
-    pub throttled: u64,
-    pub read_units: f64,
-    pub write_units: f64,
-    pub segments: u32,
-    #[entry(ignore)]
+    /// What the run did.
+    #[serde(flatten)]
+    pub report: SweepReport,
+    /// How long the run took.
     pub seconds: f64,
 }
 
-impl SweepReport {
-    /// The report of a sweep that took so long.
-    pub fn of(sweep: &Sweep, dry_run: bool, took: Duration) -> Self {
+impl SweepRunReport {
+    /// The report of a run that took `took`.
+    pub fn new(report: SweepReport, dry_run: bool, took: Duration) -> Self {
+        let ended = report.pass.and_then(|pass| pass.ended);
         Self {
             dry_run,
-            complete: sweep.complete,
-            pass_started: sweep.pass.map(|pass| pass.started.to_string()),
-            pass_ended: sweep.pass.and_then(|pass| pass.ended).map(|ended| ended.to_string()),
-            scanned: sweep.scanned,
-            expired: sweep.expired,
-            deleted: sweep.deleted,
-            renewed: sweep.renewed,
-            gone: sweep.gone,
-            locked: sweep.locked,
-            left_to_ttl: sweep.left_to_ttl,
-            ghosts: sweep.ghosts,
-            ghosts_deleted: sweep.ghosts_deleted,
-            unreadable: sweep.unreadable,
-            endangered: sweep.endangered,
-            pages: sweep.pages,
-            calls: sweep.calls,
-            throttled: sweep.throttled,
-            read_units: sweep.read_units,
-            write_units: sweep.write_units,
-            segments: sweep.segments,
+            pass_started: report.pass.map(|pass| pass.started.to_string()),
+            pass_ended: ended.map(|ended| ended.to_string()),
+            report,
             seconds: took.as_secs_f64(),
         }
     }
 
-    /// A line for the log, and one for each thing that somebody should look at.
+    /// Logs one line for the run, and a warning for each problem that an operator must solve.
     pub(super) fn log(&self) {
-        let Self { complete, scanned, expired, deleted, pass_started, pass_ended, .. } = self;
-        tracing::info!(complete, scanned, expired, deleted, pass_started, pass_ended, "swept");
-        if self.endangered > 0 {
-            let endangered = self.endangered;
+        let Self { pass_started, pass_ended, report, .. } = self;
+        let SweepReport { complete, scanned, expired, deleted, endangered, unreadable, .. } =
+            *report;
+        tracing::info!(
+            complete,
+            scanned,
+            expired,
+            deleted,
+            pass_started,
+            pass_ended,
+            "sweep run ended"
+        );
+        if endangered > 0 {
             tracing::warn!(
                 endangered,
-                "TTL is about to delete living sessions: TTL settings differ"
+                "TTL is about to delete live sessions: two servers have different TTL settings"
             );
         }
-        if self.unreadable > 0 {
-            tracing::warn!(self.unreadable, "items have an Expires that cannot be read");
+        if unreadable > 0 {
+            tracing::warn!(
+                unreadable,
+                "items have an Expires attribute that the sweep cannot read"
+            );
         }
     }
+}
+
+/// Writes each number of the report as a metric, with the number's name in PascalCase.
+impl Entry for SweepRunReport {
+    fn write<'a>(&'a self, writer: &mut impl EntryWriter<'a>) {
+        for (name, value) in [("PassStarted", &self.pass_started), ("PassEnded", &self.pass_ended)]
+        {
+            if let Some(value) = value {
+                writer.value(name, value);
+            }
+        }
+        let Ok(serde_json::Value::Object(numbers)) = serde_json::to_value(self.report) else {
+            return;
+        };
+        for (name, number) in numbers {
+            if let Some(number) = number.as_f64() {
+                writer.value(pascal_case(&name), &number);
+            }
+        }
+    }
+}
+
+fn pascal_case(name: &str) -> String {
+    let capitalized = |word: &str| word[..1].to_ascii_uppercase() + &word[1..];
+    name.split('_').map(capitalized).collect()
 }

@@ -1,4 +1,4 @@
-//! What the operations of a request cost.
+//! The calls to DynamoDB, and the capacity that they consume.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,32 +6,34 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeValue, ConsumedCapacity};
 
-/// What calls to DynamoDB were made, and what they cost.
+use crate::item::item_bytes;
+
+/// The calls to DynamoDB, and what they cost.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Spent {
-    /// Calls; the SDK's own resends are not counted.
+pub struct Usage {
+    /// Calls. The SDK's own resends are not counted.
     pub calls: u32,
     /// Read capacity units, as DynamoDB reported them.
     pub read_units: f64,
-    /// Write capacity units, as DynamoDB reported them; for refused writes, of which it reports
-    /// none, by the size of the item that stood in the way.
+    /// Write capacity units, as DynamoDB reported them. DynamoDB reports no units for refused
+    /// writes: their units are computed from the size of the item that made the condition false.
     pub write_units: f64,
-    /// Writes whose condition did not hold.
+    /// Writes that DynamoDB refused because their condition was false.
     pub refused_writes: u32,
-    /// Reads that a waiter looked with whether the session is free.
+    /// Polls: reads with which a waiter checked whether the session is free.
     pub looks: u32,
-    /// Locks taken over because their lease was over.
+    /// Locks that were taken over because their lease had expired.
     pub takeovers: u32,
-    /// How long a lock was waited for.
+    /// How long the request waited for a lock.
     pub waited: Duration,
 }
 
-/// Adds up what a store spends.
+/// Counts the calls of a store, and adds up what they cost.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Purse(Arc<Mutex<Spent>>);
+pub(crate) struct CapacityMeter(Arc<Mutex<Usage>>);
 
-impl Purse {
-    pub(crate) fn spent(&self) -> Spent {
+impl CapacityMeter {
+    pub(crate) fn usage(&self) -> Usage {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -43,38 +45,38 @@ impl Purse {
         self.add(0.0, units(capacity));
     }
 
-    /// A refused write costs the size of the item, or one unit where there is none.
+    /// A refused write costs the size of the item, or one unit if there is no item.
     pub(crate) fn refused_write(&self, image: Option<&HashMap<String, AttributeValue>>) {
         self.add(0.0, image.map_or(1.0, write_units));
-        self.with(|spent| spent.refused_writes += 1);
+        self.with(|usage| usage.refused_writes += 1);
     }
 
     pub(crate) fn looked(&self) {
-        self.with(|spent| spent.looks += 1);
+        self.with(|usage| usage.looks += 1);
     }
 
     pub(crate) fn took_over(&self) {
-        self.with(|spent| spent.takeovers += 1);
+        self.with(|usage| usage.takeovers += 1);
     }
 
     pub(crate) fn waited(&self, waited: Duration) {
-        self.with(|spent| spent.waited = waited);
+        self.with(|usage| usage.waited = waited);
     }
 
-    /// A call of which nothing is known.
+    /// Counts a call whose cost is unknown.
     pub(crate) fn failed(&self) {
         self.add(0.0, 0.0);
     }
 
     fn add(&self, read_units: f64, write_units: f64) {
-        self.with(|spent| {
-            spent.calls += 1;
-            spent.read_units += read_units;
-            spent.write_units += write_units;
+        self.with(|usage| {
+            usage.calls += 1;
+            usage.read_units += read_units;
+            usage.write_units += write_units;
         });
     }
 
-    fn with(&self, change: impl FnOnce(&mut Spent)) {
+    fn with(&self, change: impl FnOnce(&mut Usage)) {
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }
@@ -83,26 +85,10 @@ pub(crate) fn units(capacity: Option<&ConsumedCapacity>) -> f64 {
     capacity.and_then(|capacity| capacity.capacity_units).unwrap_or(0.0)
 }
 
-/// One unit for each KB begun.
+/// A write costs one unit for each started KB.
 /// Source: the DynamoDB developer guide, "DynamoDB read and write operations".
 fn write_units(item: &HashMap<String, AttributeValue>) -> f64 {
     item_bytes(item).div_ceil(1024).max(1) as f64
-}
-
-/// What DynamoDB counts as the size of an item.
-pub(crate) fn item_bytes(item: &HashMap<String, AttributeValue>) -> usize {
-    item.iter().map(|(name, value)| name.len() + size(value)).sum()
-}
-
-/// Of the types that items have. A number takes a byte for two digits, and one more.
-/// Source: the DynamoDB developer guide, "DynamoDB item sizes and formats".
-fn size(value: &AttributeValue) -> usize {
-    match value {
-        AttributeValue::S(text) => text.len(),
-        AttributeValue::N(number) => number.len().div_ceil(2) + 1,
-        AttributeValue::B(bytes) => bytes.as_ref().len(),
-        _ => 1,
-    }
 }
 
 #[cfg(test)]
@@ -110,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refused_write_costs_a_unit_for_each_kilobyte_begun() {
+    fn a_refused_write_costs_one_unit_for_each_started_kilobyte() {
         let item = |bytes: usize| {
             HashMap::from([("k".to_owned(), AttributeValue::S("x".repeat(bytes - 1)))])
         };
@@ -119,15 +105,5 @@ mod tests {
         assert_eq!(write_units(&item(1024)), 1.0);
         assert_eq!(write_units(&item(1025)), 2.0);
         assert_eq!(write_units(&item(27 * 1024)), 27.0);
-    }
-
-    #[test]
-    fn an_item_weighs_its_names_its_text_and_bytes_and_half_a_byte_for_a_digit_and_one() {
-        let of = |value| item_bytes(&HashMap::from([("name".to_owned(), value)]));
-
-        assert_eq!(of(AttributeValue::S("12345".to_owned())), 9);
-        assert_eq!(of(AttributeValue::N("12345".to_owned())), 8);
-        assert_eq!(of(AttributeValue::B(vec![0; 10].into())), 14);
-        assert_eq!(of(AttributeValue::Bool(true)), 5);
     }
 }

@@ -1,4 +1,4 @@
-//! The DynamoDB client: who we are, where DynamoDB is, how long we wait and how often we try.
+//! The DynamoDB client: its credentials, its endpoint, its timeouts and its resends.
 
 use std::time::Duration;
 
@@ -8,35 +8,37 @@ use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{Builder, Credentials, Region, SharedCredentialsProvider};
 
-/// A DynamoDB that does not let us connect within this is not going to.
+/// If DynamoDB does not accept a connection within this time, more time does not help.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// DynamoDB answers in milliseconds; a call that takes this long is lost, and there is time to send
-/// it again within [`crate::WRITE_DEADLINE`].
+/// DynamoDB answers in milliseconds. A call without an answer after this time is lost, and there is
+/// still time to send it again within [`crate::WRITE_DEADLINE`].
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// All sends of one call together: less than [`crate::WRITE_DEADLINE`], and so less than the 29
-/// seconds after which API Gateway stops waiting for a function.
+/// The time for all sends of one call together. It is less than [`crate::WRITE_DEADLINE`], and so
+/// less than the 29 seconds after which API Gateway stops waiting for a function.
 const CALL_TIMEOUT: Duration = Duration::from_secs(9);
 
-/// One send and three resends.
+/// The most sends of one call: the first one and three resends.
 const SENDS: u32 = 4;
 
-/// A throttled partition is usually free again within a second, and a visitor is waiting.
+// The pauses before a resend are short: a throttled partition usually accepts calls again within a
+// second, and a visitor is waiting.
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(1);
 
-/// The client of this environment: region, credentials and endpoint as for every AWS SDK.
+/// A client with the region, the credentials and the endpoint of the environment, as for every AWS
+/// SDK.
 pub async fn from_env() -> Client {
     from_config(&aws_config::load_defaults(BehaviorVersion::latest()).await)
 }
 
-/// The client of this environment, for the DynamoDB at `url`.
+/// A client with the region and the credentials of the environment, for the DynamoDB at `url`.
 pub async fn from_env_at(url: &str) -> Client {
     from_config(&aws_config::defaults(BehaviorVersion::latest()).endpoint_url(url).load().await)
 }
 
-/// The client of a DynamoDB at `url` that takes any credentials, as those for tests do.
+/// A client for a DynamoDB at `url` that accepts any credentials, such as one for tests.
 pub fn at(url: &str) -> Client {
     let credentials = Credentials::new("local", "local", None, None, "local");
     let config = SdkConfig::builder()

@@ -1,4 +1,4 @@
-//! The table: whether it can hold sessions, and what its hash key is called.
+//! The table: whether it can hold sessions, and the name of its hash key.
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
@@ -7,45 +7,45 @@ use aws_sdk_dynamodb::types::{KeyType, ScalarAttributeType, TableDescription};
 
 use crate::error::BoxError;
 
-/// Why a table is not known to hold sessions.
+/// Why a table cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TableError {
-    /// There is no such table.
+    /// The table does not exist.
     #[error("table {table} does not exist")]
     Missing {
-        /// Its name.
+        /// The table's name.
         table: String,
     },
     /// The table cannot hold sessions.
     #[error("table {table} cannot hold sessions: {reason}")]
     WrongShape {
-        /// Its name.
+        /// The table's name.
         table: String,
-        /// What is wrong with it.
+        /// What is wrong with the table.
         reason: &'static str,
     },
-    /// DynamoDB could not be asked.
-    #[error("table {table} could not be looked at")]
+    /// The call to DynamoDB failed.
+    #[error("cannot describe table {table}")]
     Failed {
-        /// Its name.
+        /// The table's name.
         table: String,
-        /// What the SDK says about it.
+        /// The cause.
         source: BoxError,
     },
 }
 
-/// What there is to know of a table that can hold sessions.
+/// A table that can hold sessions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Table {
     /// The name of its hash key.
     pub hash_key: String,
-    /// How many items it had when DynamoDB last counted them, which it does every six hours or so.
+    /// How many items the table had when DynamoDB last counted them, about every six hours.
     pub items: u64,
 }
 
-/// Looks at the table.
+/// Describes the table, and checks that it can hold sessions.
 ///
-/// Opens the connection to DynamoDB on the way, which a function wants done before its first visitor.
+/// This also opens the connection to DynamoDB. A function does so before its first visitor comes.
 ///
 /// # Errors
 ///
@@ -71,7 +71,8 @@ pub async fn describe(client: &Client, table: &str) -> Result<Table, TableError>
     }
 }
 
-/// The hash key's name, or why the table cannot hold sessions. AWS's provider asks for the same.
+/// The name of the hash key, or why the table cannot hold sessions. AWS's provider has the same
+/// requirements.
 fn hash_key(table: &TableDescription) -> Result<String, &'static str> {
     if table.key_schema().iter().any(|key| *key.key_type() == KeyType::Range) {
         return Err("it has a range key");

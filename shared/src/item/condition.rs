@@ -1,104 +1,140 @@
-//! What must hold of the item for a write to happen.
+//! The conditions of writes. DynamoDB refuses a write if its condition is false for the item.
 //!
-//! Attributes stand as `#Name` and values as `:name`; [`crate::write`] fills both in. Every
-//! condition of an update is false for a missing item, or the update would create one. Each that has
-//! an operator is in parentheses, so they can be joined; DynamoDB refuses a second pair around them.
+//! The conditions name attributes `#Name` and values `:name`; `dynamodb::expression` supplies both.
+//! A comparison with a missing attribute is false.
+//!
+//! An update of a missing item creates the item. So the whole condition of an update of a session
+//! must be false for a missing item.
+//!
+//! A condition with an operator has its own parentheses and can be joined with others. DynamoDB
+//! refuses a second pair of parentheses around it.
 
-use crate::LockId;
+use crate::values::LockId;
 
-/// A session lives here. An item without `Expires` is not one, nor is a ghost: what AWS's provider
-/// leaves when it touches a missing session has none of the three attributes at the end.
+/// True for a live session: it has not expired, and it is not a ghost.
+///
+/// An item without `Expires` is not live. When AWS's provider touches a missing session, it leaves
+/// a ghost with `Expires`. The last three attributes tell a session from such a ghost, which has
+/// none of them.
 pub(crate) const LIVE: &str = "(#Expires > :now AND (attribute_exists(#CreateDate) \
      OR attribute_exists(#SessionItems) OR attribute_exists(#LockId)))";
 
-/// Nothing lives here: no item, an expired session, or a ghost. The opposite of [`LIVE`], but for an
-/// item whose `Expires` is not text: that is neither, and nobody's to overwrite.
+/// True if there is no live session: no item, an expired session, or a ghost.
+///
+/// This is the opposite of [`LIVE`], with one exception: if `Expires` is not text and the item is
+/// not a ghost, both are false. No request may overwrite such an item.
 pub(crate) const ABSENT: &str = "(attribute_not_exists(#Expires) OR #Expires <= :now \
      OR (attribute_not_exists(#CreateDate) AND attribute_not_exists(#SessionItems) \
      AND attribute_not_exists(#LockId)))";
 
-/// Nobody holds the session. An item without `Locked` is unlocked.
+/// True if no request holds the session. An item without `Locked` is unlocked.
 pub(crate) const UNLOCKED: &str = "(attribute_not_exists(#Locked) OR #Locked = :unlocked)";
 
-/// The lease of the lock that stands is over. `LeaseOf` ties it to that lock: AWS's provider locks
-/// with a lock id of its own and leaves our attributes, and nothing may take its lock by time.
-pub(crate) const LEASE_OVER: &str = "(#LeaseOf = #LockId AND #LeaseEnds <= :now)";
+/// True if the lease of the current lock has expired. Another request may then take the lock over.
+///
+/// `LeaseOf` names the lock that the lease belongs to. When AWS's provider locks, it writes a lock
+/// id of its own and keeps our attributes. Without `LeaseOf`, the old lease would let a request
+/// take over the lock of AWS's provider, which does not know of leases.
+pub(crate) const LEASE_EXPIRED: &str = "(#LeaseOf = #LockId AND #LeaseEnds <= :now)";
 
-/// The lease would end later than it does, or is the first of its lock: a late copy of a renewal does
-/// not shorten it.
-pub(crate) const LEASE_GAINS: &str = "(attribute_not_exists(#LeaseEnds) OR #LeaseOf <> #LockId \
+/// True if the new lease ends later than the current one, or if the lock has no lease yet. A late
+/// copy of a touch must not shorten the lease.
+pub(crate) const EXTENDS_LEASE: &str = "(attribute_not_exists(#LeaseEnds) OR #LeaseOf <> #LockId \
      OR #LeaseEnds < :lease)";
 
-/// The lock is not the one that this very request had and gave back: a late copy of a lock must not
-/// take a lock that nobody knows of.
-pub(crate) const NOT_OVER: &str = "(attribute_not_exists(#LockId) OR #LockId <> :key)";
+/// True if the last lock of the session was not taken with this request's key.
+///
+/// After the lock was released, a late copy of the lock request must not lock again: its client
+/// does not know of the new lock and would never release it.
+pub(crate) const NOT_RELEASED: &str = "(attribute_not_exists(#LockId) OR #LockId <> :key)";
 
-/// The generation can be counted up, so that a lock of a malformed item is refused and not failed: it
-/// is a number, and the sum has room in DynamoDB's numbers and in ours.
-pub(crate) const COUNTABLE: &str =
+/// True if a lock can add 1 to the generation: it is missing, or it is a number and the sum fits
+/// DynamoDB's numbers and `u64`.
+///
+/// Without this condition, DynamoDB would fail the lock of an item with a malformed generation.
+/// With it, DynamoDB refuses the lock and returns the item, and the caller learns what is
+/// malformed.
+pub(crate) const GENERATION_CAN_GROW: &str =
     "(attribute_not_exists(#LockGeneration) OR #LockGeneration BETWEEN :zero AND :last)";
 
-/// The caller's lock is the last that anybody had. Not "and is locked": AWS's provider clears
-/// `Locked` at every touch, and a waiter may release the lock; as long as nobody locked since,
-/// nothing can be lost. The generation keeps out late copies, whatever their id.
+/// True if the caller's lock is the last lock of the session.
+///
+/// The condition does not ask for `Locked`: AWS's provider clears `Locked` with every touch, and a
+/// waiter may release the lock. As long as no other request has locked since, this write overwrites
+/// no newer work. The generation is the fencing token: it refuses late copies, even if they have
+/// the same key.
 const HELD: &str = "(#LockId = :lock AND #LockGeneration = :generation)";
 
-/// The same, where only AWS's provider ever locked.
+/// The same condition for an item that only AWS's provider has locked: it has no generation.
 const HELD_WITHOUT_GENERATION: &str = "(#LockId = :lock AND attribute_not_exists(#LockGeneration))";
 
-/// The caller's lock is the last that anybody had.
+/// True if `lock` is the last lock of the session, whether or not it was released since.
 pub(crate) fn held(lock: &LockId) -> &'static str {
     if lock.generation == 0 { HELD_WITHOUT_GENERATION } else { HELD }
 }
 
-/// The lock that this very request has just taken stands.
-pub(crate) const TAKEN: &str = "(#LockId = :key AND #Locked = :locked)";
+/// True if the session is locked with this request's key. It lets a request undo its own lock, and
+/// no other lock.
+pub(crate) const LOCKED_BY_REQUEST: &str = "(#LockId = :key AND #Locked = :locked)";
 
-/// Somebody holds the session.
+/// True if the session is locked. Only the lease of a lock that still stands can be extended.
 pub(crate) const LOCKED: &str = "(#Locked = :locked)";
 
-/// A holder's work is not thrown away: its store passes after `Expires` too, while nobody has taken
-/// or given back the lock. But a session that was given back and expired stays gone.
+/// True if the session is still locked or has not expired.
+///
+/// A store under a lock may come after `Expires`: while the session is still locked, the holder's
+/// work is not thrown away. After a release, an expired session stays gone.
 pub(crate) const STILL_LOCKED_OR_UNEXPIRED: &str = "(#Locked = :locked OR #Expires > :now)";
 
-/// Not expired. With [`held`], which no ghost passes, this is all that [`LIVE`] asks for.
+/// True if the item has not expired. Together with [`held`], this means [`LIVE`]: a ghost has no
+/// `LockId`, so [`held`] is false for it.
 pub(crate) const UNEXPIRED: &str = "(#Expires > :now)";
 
-/// The session would live longer than it does: a renewal never moves `Expires` backwards.
-pub(crate) const GAINS: &str = "(#Expires < :expires)";
+/// True if the new `Expires` is later than the current one. A renewal never moves `Expires`
+/// backwards.
+pub(crate) const EXTENDS_EXPIRES: &str = "(#Expires < :expires)";
 
-/// Nobody was told yet to initialize the session.
+/// True if no request has been told to initialize the session yet. The fetch that clears the flag
+/// is told to initialize it.
 pub(crate) const UNINITIALIZED: &str = "(#Flags = :one)";
 
-/// This request has not stored yet: a resend of it is not to overwrite what came after it.
+/// True if the last store without a lock did not have this request's key. A resend of that store
+/// must not overwrite newer work.
 pub(crate) const NOT_STORED: &str = "(attribute_not_exists(#StoredBy) OR #StoredBy <> :key)";
 
-/// The session has no timeout of its own that a write with the setting's would cut short.
-pub(crate) const NO_OWN_TIMEOUT: &str = "attribute_not_exists(#Timeout)";
+/// True if the session has no timeout of its own. A write with the default timeout must not cut
+/// short a session that has its own.
+pub(crate) const NO_SESSION_TIMEOUT: &str = "attribute_not_exists(#Timeout)";
 
-/// The session's own timeout is still the one that a refused write's image had: another that was set
-/// since is not to be overwritten with it.
-pub(crate) const SAME_OWN_TIMEOUT: &str = "(#Timeout = :timeout)";
+/// True if the session's own timeout is still the one that the image of a refused write showed. The
+/// next attempt must not overwrite a timeout that another request has set since.
+pub(crate) const SAME_SESSION_TIMEOUT: &str = "(#Timeout = :timeout)";
 
-/// The session was not created after the request came in: a late copy of a removal spares what was
-/// made since. AWS's provider always writes `CreateDate`; without one the session is old.
+/// True if the session was not created after this request arrived. A late copy of a remove must not
+/// delete a newer session.
+///
+/// AWS's provider always writes `CreateDate`. A session without it counts as old.
 pub(crate) const NOT_CREATED_SINCE: &str =
     "(attribute_not_exists(#CreateDate) OR #CreateDate <= :received)";
 
-/// A living session that DynamoDB's TTL is about to delete: somebody with another TTL setting renewed
-/// it, and its TTL stayed behind.
+/// True for a live session that DynamoDB's TTL is about to delete. A client with another TTL
+/// setting has renewed the session without renewing its TTL attribute.
 pub(crate) const ENDANGERED: &str = "(#Expires > :now AND #Ttl <= :epoch)";
 
-/// The sweep may have it: expired, and not locked within the hour.
+/// True if the sweep may delete the session: it has expired, and it was not locked within the last
+/// hour. The holder of a younger lock may still store.
 pub(crate) const SWEEPABLE: &str =
     "(#Expires <= :now AND NOT (#Locked = :locked AND #LockDate > :spared))";
 
-/// What a scan shows the sweep: what has expired, and what has no `Expires` that could be compared.
-pub(crate) const EXPIRED_OR_NONE: &str =
+/// The filter of the sweep's scan: true if the item has expired, or if its `Expires` is missing or
+/// is not text.
+pub(crate) const EXPIRED_OR_INVALID: &str =
     "(#Expires <= :now OR NOT attribute_type(#Expires, :text))";
 
-/// Nobody's session, and no server's of either kind: nothing is left of one but the key and what the
-/// flag reset of AWS's provider writes. An item with any of these four could be made one again, by a
-/// touch of AWS's provider.
+/// True if the item is not a session, neither to this service nor to AWS's provider.
+///
+/// AWS's provider makes such a ghost when it clears the flag of a missing session: only the key and
+/// `Flags` are there. The sweep deletes no item that has one of these four attributes: a touch by
+/// AWS's provider could make it a session again.
 pub(crate) const GHOST: &str = "(attribute_not_exists(#Expires) AND attribute_not_exists(#CreateDate) \
      AND attribute_not_exists(#SessionItems) AND attribute_not_exists(#LockId))";

@@ -1,40 +1,42 @@
-//! Create: an empty session for a visitor who has not used it.
+//! Create: make an empty session for a visitor who has not used it yet.
 
 use std::time::Duration;
 
-use crate::write::{Outcome, Values};
-use crate::{Error, Moment, SessionId, SessionStore, SessionTimeout, condition};
+use crate::dynamodb::{Outcome, SessionStore, Values};
+use crate::error::Error;
+use crate::item::condition;
+use crate::values::{RequestTime, SessionId, SessionTimeout};
 
-/// What a create came upon. To a caller both mean: it is there now.
+/// What a create found. To the caller both mean that the session exists now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Created {
-    /// Nothing lived there; the session is new.
+    /// No live session. The session is new.
     New,
-    /// A living session, left as it is.
+    /// A live session. The create has not changed it.
     Existing,
 }
 
 impl SessionStore {
-    /// Makes an uninitialized session, unless one lives already. Over an expired one it leaves
-    /// nothing of it.
+    /// Creates an uninitialized session, unless a live session has this id. Leaves nothing of an
+    /// expired session.
     ///
     /// # Errors
     ///
-    /// None but failures.
+    /// Only failures.
     pub async fn create(
         &self,
         id: &SessionId,
         timeout: Option<SessionTimeout>,
-        when: Moment,
+        time: RequestTime,
     ) -> Result<Created, Error> {
         let lifetime = timeout.unwrap_or(self.settings.session_timeout);
-        let item = self.new_item(when.now, when.now + lifetime.duration(), timeout, true);
-        let values = Values::at(when.now);
+        let item = self.new_item(time.now, time.now + lifetime.duration(), timeout, true);
+        let values = Values::at(time.now);
 
         let write = self.put(id, item, condition::ABSENT, &values);
-        match self.in_time(when, Duration::ZERO, write).await? {
+        match self.before_deadline(time, Duration::ZERO, write).await? {
             Outcome::Done(_) => Ok(Created::New),
-            Outcome::Refused(image) => self.live(image, when).map(|_| Created::Existing),
+            Outcome::Refused(image) => self.live(image, time).map(|_| Created::Existing),
         }
     }
 }

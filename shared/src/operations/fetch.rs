@@ -1,18 +1,20 @@
-//! Fetch: read a session without taking it.
+//! Fetch: read a session without locking it.
 
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::ReturnValue;
 
-use crate::item::Item;
-use crate::write::{Outcome, Values};
-use crate::{Error, Moment, RequestKey, Session, SessionId, SessionStore, condition};
+use crate::dynamodb::{Outcome, SessionStore, Values};
+use crate::error::Error;
+use crate::item::{Item, condition};
+use crate::values::{RequestKey, RequestTime, Session, SessionId, Timestamp};
 
 impl SessionStore {
-    /// The session as it is, whoever holds it.
+    /// Reads the session, even if it is locked.
     ///
-    /// Exactly one caller of an uninitialized session is told to initialize it, and so is a resend
-    /// with the same key. A session past half of its timeout is renewed.
+    /// If the session is uninitialized, exactly one request is told to initialize it. A resend of
+    /// this request, with the same key, is told the same. Fetch renews the session if less than
+    /// half of its timeout is left.
     ///
     /// # Errors
     ///
@@ -21,30 +23,31 @@ impl SessionStore {
         &self,
         id: &SessionId,
         key: RequestKey,
-        when: Moment,
+        time: RequestTime,
     ) -> Result<Session, Error> {
-        self.in_time(when, Duration::ZERO, async {
-            let item = self.live(self.get(id).await?, when)?;
-            // A locked session's flag is its holder's business: AWS's provider clears it in a write
-            // of its own after it has locked.
+        self.before_deadline(time, Duration::ZERO, async {
+            let item = self.live(self.get(id).await?, time)?;
+            // Only the holder may clear the flag of a locked session: AWS's provider first locks,
+            // and then clears the flag with a second write.
             if item.is_uninitialized()? && item.lock()?.is_none() {
-                self.initialize(id, key, &item, when).await
+                self.initialize(id, key, &item, time).await
             } else {
-                self.read(id, key, item, when).await
+                self.read(id, key, item, time).await
             }
         })
         .await
     }
 
-    /// Clears the flag and hands out what that very write left.
+    /// Clears the flag, and returns the session as that write left it.
     async fn initialize(
         &self,
         id: &SessionId,
         key: RequestKey,
         item: &Item,
-        when: Moment,
+        time: RequestTime,
     ) -> Result<Session, Error> {
-        // What is no session keeps its flag: the caller gets a failure, and would not be told.
+        // A malformed item keeps its flag: the caller gets a failure instead of being told to
+        // initialize.
         item.session(self.settings.session_timeout, true, None)?;
         let mut update = "SET #Flags = :zero, #InitializedBy = :key".to_owned();
         let mut condition = format!(
@@ -53,20 +56,20 @@ impl SessionStore {
             condition::UNLOCKED,
             condition::UNINITIALIZED
         );
-        let mut values = Values::at(when.now).key(&key);
-        if let Some(expires) = self.due_for_renewal(item, when)? {
+        let mut values = Values::at(time.now).key(&key);
+        if let Some(expires) = self.due_for_renewal(item, time)? {
             update = format!("{update}, {}", self.set_expires(None));
-            condition = format!("{condition} AND {}", condition::GAINS);
+            condition = format!("{condition} AND {}", condition::EXTENDS_EXPIRES);
             values = self.expires_values(values, expires, None);
         }
         match self.update(id, &update, &condition, &values, ReturnValue::AllNew).await? {
             Outcome::Done(new) => {
-                self.live(new, when)?.session(self.settings.session_timeout, true, None)
+                self.live(new, time)?.session(self.settings.session_timeout, true, None)
             }
             Outcome::Refused(image) => {
-                // Somebody else was told, or this is the SDK's resend of a write whose answer was
-                // lost: the image knows.
-                let item = self.live(image, when)?;
+                // Another request was told, or this is the SDK's resend of a write whose answer was
+                // lost. The image shows which of the two.
+                let item = self.live(image, time)?;
                 let initialize = item.is_initialized_by(&key)?;
                 item.session(self.settings.session_timeout, initialize, item.lock()?)
             }
@@ -78,31 +81,27 @@ impl SessionStore {
         id: &SessionId,
         key: RequestKey,
         item: Item,
-        when: Moment,
+        time: RequestTime,
     ) -> Result<Session, Error> {
         let initialize = item.is_initialized_by(&key)?;
         let mut session = item.session(self.settings.session_timeout, initialize, item.lock()?)?;
-        if let Some(expires) = self.due_for_renewal(&item, when)? {
-            match self.renew(id, when.now, expires, None).await {
+        if let Some(expires) = self.due_for_renewal(&item, time)? {
+            match self.renew(id, time.now, expires, None).await {
                 Ok(Outcome::Done(_)) => session.expires = expires,
                 Ok(Outcome::Refused(image)) => {
-                    session.expires = self.live(image, when)?.expires()?
+                    session.expires = self.live(image, time)?.expires()?
                 }
-                // What was read is true all the same, and the next fetch renews.
+                // The session was read without an error, and the next fetch renews it.
                 Err(error) => self.warn_of_renewal(id, &error),
             }
         }
         Ok(session)
     }
 
-    /// The new `Expires` of a session that is past half of its timeout.
-    fn due_for_renewal(
-        &self,
-        item: &Item,
-        when: Moment,
-    ) -> Result<Option<crate::Timestamp>, Error> {
+    /// The new `Expires`, if less than half of the session's timeout is left.
+    fn due_for_renewal(&self, item: &Item, time: RequestTime) -> Result<Option<Timestamp>, Error> {
         let timeout = item.timeout()?.unwrap_or(self.settings.session_timeout).duration();
-        let due = item.expires()?.since(when.now) < timeout / 2;
-        Ok(due.then(|| when.now + timeout))
+        let due = item.expires()?.since(time.now) < timeout / 2;
+        Ok(due.then(|| time.now + timeout))
     }
 }

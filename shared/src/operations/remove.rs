@@ -1,26 +1,30 @@
-//! Remove: end a session.
+//! Remove: delete a session.
 
 use std::time::Duration;
 
-use crate::item::{attribute::LOCKED, text};
-use crate::write::{Outcome, Values};
-use crate::{Error, LockId, Moment, SessionId, SessionStore, condition};
+use crate::dynamodb::{Outcome, SessionStore, Values};
+use crate::error::Error;
+use crate::item::{attribute::LOCKED, condition, text};
+use crate::values::{LockId, RequestTime, SessionId};
 
 impl SessionStore {
-    /// Deletes a session. That there is none is no refusal, nor is that it has expired, whoever held
-    /// it. Without a lock it spares a session that was created after the request came in.
+    /// Deletes a session. Also succeeds if there is no session, or if the session has expired, even
+    /// while it is locked.
+    ///
+    /// Without a lock, it spares a session that was created after the request arrived, and
+    /// succeeds.
     ///
     /// # Errors
     ///
-    /// With a lock: [`Error::LockLost`]. Without: [`Error::Locked`].
+    /// With a lock: [`Error::LockLost`]. Without a lock: [`Error::Locked`].
     pub async fn remove(
         &self,
         id: &SessionId,
         lock: Option<LockId>,
-        when: Moment,
+        time: RequestTime,
     ) -> Result<(), Error> {
-        let mut values = Values::at(when.now).with(":received", text(when.received));
-        let living = match &lock {
+        let mut values = Values::at(time.now).with(":received", text(time.received));
+        let live = match &lock {
             Some(lock) => {
                 values = values.lock(lock);
                 condition::held(lock).to_owned()
@@ -32,15 +36,18 @@ impl SessionStore {
                 condition::NOT_CREATED_SINCE
             ),
         };
-        let condition = format!("{} OR {living}", condition::ABSENT);
+        let condition = format!("{} OR {live}", condition::ABSENT);
 
-        match self.in_time(when, Duration::ZERO, self.delete(id, &condition, &values)).await? {
+        match self
+            .before_deadline(time, Duration::ZERO, self.delete(id, &condition, &values))
+            .await?
+        {
             Outcome::Done(_) | Outcome::Refused(None) => Ok(()),
             Outcome::Refused(Some(item)) => {
                 if lock.is_some() {
                     return Err(Error::LockLost);
                 }
-                if item.create_date()?.is_some_and(|created| created > when.received) {
+                if item.create_date()?.is_some_and(|created| created > time.received) {
                     return Ok(());
                 }
                 let lock = item.lock()?.ok_or(Error::Malformed { attribute: LOCKED })?;

@@ -1,76 +1,55 @@
-//! Store: write a session back, and release it.
+//! Store: write a session back, and release its lock.
 
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 
-use crate::item::{Item, attribute::*, capacity, session_items, text};
-use crate::lifetime::{Because, Lifetime};
-use crate::write::{Outcome, Values};
-use crate::{
-    Error, LockId, Moment, RequestKey, SessionId, SessionStore, SessionTimeout, condition,
+use super::explain::{ExpiredWhileLocked, why_not_held};
+use super::timeout_source::TimeoutSource;
+use crate::dynamodb::{Outcome, SessionStore, Values};
+use crate::error::Error;
+use crate::item::attribute::{SESSION_ITEMS, STORED_BY};
+use crate::item::{capacity, condition, session_items, text};
+use crate::values::{
+    LockId, Precondition, RequestKey, RequestTime, SessionId, SessionTimeout, StoreMode,
 };
 
-/// By what right a caller stores.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Claim {
-    /// It holds the lock; the store gives it back.
-    Lock(LockId),
-    /// It holds none.
-    NoLock {
-        /// Names the request, so that a resend of it is the same.
-        key: RequestKey,
-        /// Over what it may store.
-        only: Only,
-    },
-}
-
-/// Over what a store without a lock may write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Only {
-    /// Anything that nobody holds: the last writer wins.
-    Unlocked,
-    /// Nothing: as a new session.
-    New,
-    /// A living session that nobody holds.
-    Living,
-}
-
-/// What a store did. To a caller both mean: stored.
+/// What a store did. To the caller both mean that the session is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stored {
-    /// It made the session.
-    New,
-    /// It wrote over a living one.
-    Over,
+    /// The store created the session.
+    Created,
+    /// The store replaced a live session.
+    Replaced,
 }
 
 impl SessionStore {
-    /// Stores `items`, and gives back the caller's lock. A holder may do so after `Expires` too,
-    /// as long as nobody took the lock.
+    /// Stores `items`, and releases the caller's lock. A holder may store even after `Expires`, as
+    /// long as its lock stands.
     ///
     /// # Errors
     ///
-    /// With a lock: [`Error::NotFound`], [`Error::LockLost`]. Without: [`Error::Locked`],
-    /// [`Error::AlreadyExists`] where only a new session was to be, [`Error::NotFound`] where only
-    /// a living one. Both: [`Error::TooLarge`], and then the caller's lock has been released.
+    /// With a lock: [`Error::NotFound`], [`Error::LockLost`]. Without a lock: [`Error::Locked`];
+    /// [`Error::AlreadyExists`] with [`Precondition::New`]; [`Error::NotFound`] with
+    /// [`Precondition::Live`]. In both cases: [`Error::TooLarge`], and the caller's lock is
+    /// released.
     pub async fn store(
         &self,
         id: &SessionId,
-        claim: Claim,
+        mode: StoreMode,
         items: &[u8],
         timeout: Option<SessionTimeout>,
-        when: Moment,
+        time: RequestTime,
     ) -> Result<Stored, Error> {
         let limit = capacity(&self.settings.hash_key, id);
-        self.in_time(when, Duration::ZERO, async {
+        self.before_deadline(time, Duration::ZERO, async {
             let stored = if items.len() > limit {
                 Err(Error::TooLarge { size: items.len(), limit })
             } else {
-                self.store_claimed(id, claim, session_items(items), timeout, when).await
+                self.store_as(id, mode, session_items(items), timeout, time).await
             };
             let refusal = match stored {
-                // The item has attributes of somebody else's, which take room as well.
+                // Attributes of other programs on the item leave less room for the session.
                 Err(error) if error.is_item_too_large() => Error::TooLarge {
                     size: items.len(),
                     limit: limit.min(items.len().saturating_sub(1)),
@@ -78,186 +57,137 @@ impl SessionStore {
                 Err(refusal @ Error::TooLarge { .. }) => refusal,
                 stored => return stored,
             };
-            if let Claim::Lock(lock) = claim {
-                self.give_up(id, lock, timeout, when).await?;
+            if let StoreMode::WithLock(lock) = mode {
+                self.release_held(id, lock, timeout, time).await?;
             }
             Err(refusal)
         })
         .await
     }
 
-    async fn store_claimed(
+    async fn store_as(
         &self,
         id: &SessionId,
-        claim: Claim,
+        mode: StoreMode,
         items: Option<AttributeValue>,
         timeout: Option<SessionTimeout>,
-        when: Moment,
+        time: RequestTime,
     ) -> Result<Stored, Error> {
         let items = items.as_ref();
-        match claim {
-            Claim::Lock(lock) => {
-                let write = |lifetime| self.store_held(id, lock, items, lifetime, when);
-                let because = |image| not_held(image, lock, WhileLocked::Passes, when);
-                self.with_timeout(timeout, write, because).await?;
-                Ok(Stored::Over)
+        match mode {
+            StoreMode::WithLock(lock) => {
+                let write = |source| self.store_held(id, lock, items, source, time);
+                let explain = |image| why_not_held(image, lock, ExpiredWhileLocked::IsLive, time);
+                self.write_with_timeout(timeout, write, explain).await?;
+                Ok(Stored::Replaced)
             }
-            Claim::NoLock { key, only: Only::Living } => {
-                let write = |lifetime| self.store_living(id, key, items, lifetime, when);
-                let because = |image| self.not_free(image, key, Only::Living, when);
-                self.with_timeout(timeout, write, because).await?;
-                Ok(Stored::Over)
+            StoreMode::WithoutLock { key, precondition: Precondition::Live } => {
+                let write = |source| self.store_into_live(id, key, items, source, time);
+                let explain = |image| self.why_not_stored(image, key, Precondition::Live, time);
+                self.write_with_timeout(timeout, write, explain).await?;
+                Ok(Stored::Replaced)
             }
-            Claim::NoLock { key, only } => {
-                let write = |lifetime| self.store_whole(id, key, only, items, lifetime, when);
-                let because = |image| self.not_free(image, key, only, when);
-                let old = self.with_timeout(timeout, write, because).await?;
-                let over = old.is_some_and(|old| matches!(old.is_live(when.now), Ok(true)));
-                Ok(if over { Stored::Over } else { Stored::New })
+            StoreMode::WithoutLock { key, precondition } => {
+                let write = |source| self.put_session(id, key, precondition, items, source, time);
+                let explain = |image| self.why_not_stored(image, key, precondition, time);
+                let old = self.write_with_timeout(timeout, write, explain).await?;
+                let replaced = old.is_some_and(|old| matches!(old.is_live(time.now), Ok(true)));
+                Ok(if replaced { Stored::Replaced } else { Stored::Created })
             }
         }
     }
 
-    /// Under the lock, which stays on the item so that a resend is recognised.
+    /// Stores under the lock. `LockId` stays on the item: a resend is recognised by it.
     async fn store_held(
         &self,
         id: &SessionId,
         lock: LockId,
         items: Option<&AttributeValue>,
-        lifetime: Lifetime,
-        when: Moment,
+        source: TimeoutSource,
+        time: RequestTime,
     ) -> Result<Outcome, Error> {
         let condition =
             format!("{} AND {}", condition::held(&lock), condition::STILL_LOCKED_OR_UNEXPIRED);
         let update = match items {
-            Some(_) => format!("{}, #SessionItems = :items", self.set_stored(lifetime)),
-            None => format!("{} REMOVE #SessionItems", self.set_stored(lifetime)),
+            Some(_) => format!("{}, #SessionItems = :items", self.set_stored(source)),
+            None => format!("{} REMOVE #SessionItems", self.set_stored(source)),
         };
-        let values = self.stored_values(items, lifetime, when).lock(&lock);
-        self.update(id, &update, &lifetime.and(&condition), &values, ReturnValue::None).await
+        let values = self.stored_values(items, source, time).lock(&lock);
+        self.update(id, &update, &source.and(&condition), &values, ReturnValue::None).await
     }
 
-    /// Over a living session, without a lock. The last lock goes: its holder, had it been released
-    /// by a waiter, could otherwise still store over this.
-    async fn store_living(
+    /// Stores into a live session, without a lock. Removes `LockId`: otherwise a holder whose lock
+    /// was released by a waiter could still overwrite this store.
+    async fn store_into_live(
         &self,
         id: &SessionId,
         key: RequestKey,
         items: Option<&AttributeValue>,
-        lifetime: Lifetime,
-        when: Moment,
+        source: TimeoutSource,
+        time: RequestTime,
     ) -> Result<Outcome, Error> {
         let condition = [condition::LIVE, condition::UNLOCKED, condition::NOT_STORED].join(" AND ");
-        // Without LockId and SessionItems only CreateDate keeps it from being a ghost.
+        // Without LockId and SessionItems, only CreateDate tells the session from a ghost.
         let update = format!(
             "{}, #StoredBy = :key, #CreateDate = if_not_exists(#CreateDate, :now){}",
-            self.set_stored(lifetime),
+            self.set_stored(source),
             match items {
                 Some(_) => ", #SessionItems = :items REMOVE #LockId",
                 None => " REMOVE #LockId, #SessionItems",
             },
         );
-        let values = self.stored_values(items, lifetime, when).key(&key);
-        self.update(id, &update, &lifetime.and(&condition), &values, ReturnValue::None).await
+        let values = self.stored_values(items, source, time).key(&key);
+        self.update(id, &update, &source.and(&condition), &values, ReturnValue::None).await
     }
 
-    /// As a whole new item, without a lock: over nothing, or over whatever nobody holds.
-    async fn store_whole(
+    /// Stores a whole new item, without a lock. Replaces an unlocked session if the precondition
+    /// allows it.
+    async fn put_session(
         &self,
         id: &SessionId,
         key: RequestKey,
-        only: Only,
+        precondition: Precondition,
         items: Option<&AttributeValue>,
-        lifetime: Lifetime,
-        when: Moment,
+        source: TimeoutSource,
+        time: RequestTime,
     ) -> Result<Outcome, Error> {
-        let over = [condition::LIVE, condition::UNLOCKED, condition::NOT_STORED].join(" AND ");
-        let condition = match (only, lifetime) {
-            (Only::New, _) => condition::ABSENT.to_owned(),
-            // A session that is gone by now leaves its timeout to none.
-            (_, Lifetime::Own(_)) => lifetime.and(&over),
-            _ => format!("{} OR ({})", condition::ABSENT, lifetime.and(&over)),
+        let unlocked = [condition::LIVE, condition::UNLOCKED, condition::NOT_STORED].join(" AND ");
+        let condition = match (precondition, source) {
+            (Precondition::New, _) => condition::ABSENT.to_owned(),
+            // The timeout is that of the session in the image. If that session has ended since, no
+            // new session may inherit it.
+            (_, TimeoutSource::Session(_)) => source.and(&unlocked),
+            _ => format!("{} OR ({})", condition::ABSENT, source.and(&unlocked)),
         };
-        let expires = when.now + lifetime.timeout().duration();
-        let mut item = self.new_item(when.now, expires, lifetime.kept(), false);
+        let expires = time.now + source.timeout().duration();
+        let mut item = self.new_item(time.now, expires, source.stored(), false);
         item.insert(STORED_BY.to_owned(), text(key));
         item.extend(items.map(|items| (SESSION_ITEMS.to_owned(), items.clone())));
-        let values = self.expires_values(Values::at(when.now), expires, lifetime.kept()).key(&key);
+        let values = self.expires_values(Values::at(time.now), expires, source.stored()).key(&key);
         self.put(id, item, &condition, &values).await
     }
 
-    /// What every store into an existing item sets, but for the session's items.
-    fn set_stored(&self, lifetime: Lifetime) -> String {
+    /// The `SET` clauses of every store into an existing item, except the one for the session
+    /// items.
+    fn set_stored(&self, source: TimeoutSource) -> String {
         format!(
             "SET #Locked = :unlocked, #Flags = :zero, #Ver = :ver, {}",
-            self.set_expires(lifetime.kept()),
+            self.set_expires(source.stored()),
         )
     }
 
     fn stored_values(
         &self,
         items: Option<&AttributeValue>,
-        lifetime: Lifetime,
-        when: Moment,
+        source: TimeoutSource,
+        time: RequestTime,
     ) -> Values {
-        let expires = when.now + lifetime.timeout().duration();
-        let values = self.expires_values(Values::at(when.now), expires, lifetime.kept());
+        let expires = time.now + source.timeout().duration();
+        let values = self.expires_values(Values::at(time.now), expires, source.stored());
         let values = values.with(":ver", text(1));
         match items {
             Some(items) => values.with(":items", items.clone()),
             None => values,
         }
     }
-
-    /// Why a store without a lock was refused.
-    fn not_free(
-        &self,
-        image: Option<Item>,
-        key: RequestKey,
-        only: Only,
-        when: Moment,
-    ) -> Result<Because, Error> {
-        let item = match self.live(image, when) {
-            // It went while this write brought its timeout.
-            Err(Error::NotFound) if only == Only::Unlocked => {
-                return Ok(Because::OwnTimeout(None));
-            }
-            item => item?,
-        };
-        if item.is_stored_by(&key)? {
-            return Ok(Because::AlreadyDone(item));
-        }
-        if only == Only::New {
-            return Err(Error::AlreadyExists);
-        }
-        match item.lock()? {
-            Some(lock) => Err(Error::Locked(lock)),
-            None => Because::own_timeout(&item),
-        }
-    }
-}
-
-/// Whether a write under the lock passes an expired session that is still locked.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum WhileLocked {
-    /// A store: work is not thrown away.
-    Passes,
-    /// A release: it carries nothing worth keeping.
-    Expires,
-}
-
-/// Why a write under `lock` was refused.
-pub(crate) fn not_held(
-    image: Option<Item>,
-    lock: LockId,
-    while_locked: WhileLocked,
-    when: Moment,
-) -> Result<Because, Error> {
-    let item = image.ok_or(Error::NotFound)?;
-    let live = item.is_live(when.now)?;
-    let held = item.last_lock_id()? == Some(lock);
-    if held && (live || while_locked == WhileLocked::Passes && item.is_locked()?) {
-        return Because::own_timeout(&item);
-    }
-    Err(if live { Error::LockLost } else { Error::NotFound })
 }

@@ -1,87 +1,76 @@
-//! How long a session is to live after a write that did not read it first.
+//! Where the session timeout of a write comes from, when the write did not read the session first.
 
-use crate::item::{Item, attribute::TIMEOUT};
-use crate::write::Outcome;
-use crate::{Error, SessionStore, SessionTimeout, condition};
+use super::explain::Refusal;
+use crate::dynamodb::{Outcome, SessionStore};
+use crate::error::Error;
+use crate::item::{Item, attribute::TIMEOUT, condition};
+use crate::values::SessionTimeout;
 
-/// How long a session is to live after a write that did not read it first.
+/// Where the session timeout of a write comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Lifetime {
-    /// As the caller says; kept on the item.
-    Given(SessionTimeout),
-    /// As the setting says, if the session has no timeout of its own.
-    Setting(SessionTimeout),
-    /// As the refused write's image says.
-    Own(SessionTimeout),
+pub(crate) enum TimeoutSource {
+    /// The request. The item keeps it.
+    Request(SessionTimeout),
+    /// The default timeout of the settings. Right only if the session has no timeout of its own.
+    Default(SessionTimeout),
+    /// The session, as the image of a refused write showed it.
+    Session(SessionTimeout),
 }
 
-/// Why a write was refused that is no refusal to the caller.
-#[derive(Debug)]
-pub(crate) enum Because {
-    /// The session's own timeout, or that it has none, and that alone stood in the way.
-    OwnTimeout(Option<SessionTimeout>),
-    /// An earlier send of the same request has done it.
-    AlreadyDone(Item),
-}
-
-impl Because {
-    /// Nothing else stood in the way of a write.
-    pub(crate) fn own_timeout(item: &Item) -> Result<Self, Error> {
-        item.timeout().map(Self::OwnTimeout)
-    }
-}
-
-impl Lifetime {
+impl TimeoutSource {
     pub(crate) fn timeout(self) -> SessionTimeout {
-        let (Self::Given(timeout) | Self::Setting(timeout) | Self::Own(timeout)) = self;
+        let (Self::Request(timeout) | Self::Default(timeout) | Self::Session(timeout)) = self;
         timeout
     }
 
-    /// The timeout that the item is to keep.
-    pub(crate) fn kept(self) -> Option<SessionTimeout> {
+    /// The timeout that the write stores on the item.
+    pub(crate) fn stored(self) -> Option<SessionTimeout> {
         match self {
-            Self::Given(timeout) | Self::Own(timeout) => Some(timeout),
-            Self::Setting(_) => None,
+            Self::Request(timeout) | Self::Session(timeout) => Some(timeout),
+            Self::Default(_) => None,
         }
     }
 
-    /// `condition`, and that the session has no timeout which this write does not know of.
+    /// `condition`, joined with a condition that the session's own timeout has not changed in the
+    /// meantime.
     pub(crate) fn and(self, condition: &str) -> String {
         match self {
-            Self::Given(_) => condition.to_owned(),
-            Self::Setting(_) => format!("{condition} AND {}", condition::NO_OWN_TIMEOUT),
-            Self::Own(_) => format!("{condition} AND {}", condition::SAME_OWN_TIMEOUT),
+            Self::Request(_) => condition.to_owned(),
+            Self::Default(_) => format!("{condition} AND {}", condition::NO_SESSION_TIMEOUT),
+            Self::Session(_) => format!("{condition} AND {}", condition::SAME_SESSION_TIMEOUT),
         }
     }
 }
 
 impl SessionStore {
-    /// Writes with the timeout that the caller gave, else with the setting's; and where it turns out
-    /// that the session has one of its own, a second time with that, and once more for every time
-    /// that somebody sets another meanwhile. Gives the item that stood there.
+    /// Writes with the timeout of the request, else with the default timeout. If the session turns
+    /// out to have a timeout of its own, writes again with that, and again each time another
+    /// request changes the timeout in between. Returns the item that the write replaced, or the
+    /// item that an earlier send of this request wrote.
     ///
-    /// `because` reads from the image why a write was refused.
-    pub(crate) async fn with_timeout<W: Future<Output = Result<Outcome, Error>>>(
+    /// `explain` reads from the image why a write was refused.
+    pub(crate) async fn write_with_timeout<W: Future<Output = Result<Outcome, Error>>>(
         &self,
-        given: Option<SessionTimeout>,
-        write: impl Fn(Lifetime) -> W,
-        because: impl Fn(Option<Item>) -> Result<Because, Error>,
+        requested: Option<SessionTimeout>,
+        write: impl Fn(TimeoutSource) -> W,
+        explain: impl Fn(Option<Item>) -> Result<Refusal, Error>,
     ) -> Result<Option<Item>, Error> {
-        let setting = Lifetime::Setting(self.settings.session_timeout);
-        let mut lifetime = given.map_or(setting, Lifetime::Given);
+        let default = TimeoutSource::Default(self.settings.session_timeout);
+        let mut source = requested.map_or(default, TimeoutSource::Request);
         loop {
-            let own = match write(lifetime).await? {
+            let session = match write(source).await? {
                 Outcome::Done(old) => return Ok(old),
-                Outcome::Refused(image) => match because(image)? {
-                    Because::OwnTimeout(own) => own.map_or(setting, Lifetime::Own),
-                    Because::AlreadyDone(image) => return Ok(Some(image)),
+                Outcome::Refused(image) => match explain(image)? {
+                    Refusal::SessionTimeout(own) => own.map_or(default, TimeoutSource::Session),
+                    Refusal::AlreadyDone(image) => return Ok(Some(image)),
                 },
             };
-            // A caller's timeout asks for none, and one that is as it was cannot be why.
-            if matches!(lifetime, Lifetime::Given(_)) || own == lifetime {
+            // A write with the request's timeout does not depend on the session's own timeout, and
+            // an unchanged timeout cannot have refused the write.
+            if matches!(source, TimeoutSource::Request(_)) || session == source {
                 return Err(Error::Malformed { attribute: TIMEOUT });
             }
-            lifetime = own;
+            source = session;
         }
     }
 }

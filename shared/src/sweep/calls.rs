@@ -1,23 +1,151 @@
-//! How a call of the sweep is made: when the budget allows, and again when it is lost or throttled.
+//! Calls to DynamoDB within the budget. Each call waits for its turn. A call that is lost or
+//! throttled is sent again.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::retry::RetryConfig;
 use tokio::time::Instant;
 
 use super::budget::Budget;
-use super::run::Run;
-use crate::{Error, SessionStore};
+use super::item_cost::{ItemCost, units_to_delete};
+use super::options::SweepOptions;
+use super::page::Page;
+use super::progress::SweepProgress;
+use crate::dynamodb::SessionStore;
+use crate::error::Error;
+use crate::values::Timestamp;
 
-/// How often a call is sent again whose answer was lost, or was that DynamoDB has a fault; each time after
-/// a longer pause. One that is throttled is sent until the time is over.
+/// The most items of a page. A megabyte of tiny items would take many times its size in memory.
+const MAX_ITEMS_PER_PAGE: i32 = 500;
+
+/// How often a call is sent again after its answer was lost or DynamoDB had a fault. Each pause is
+/// longer than the one before. A throttled call is sent again until the run's time is up.
 const RESENDS: u32 = 8;
 
-/// Who waits for the budget looks this often: a call may have cost less than was expected, and somebody
-/// may have stopped the sweep.
-const LOOK_UP: Duration = Duration::from_millis(5);
+/// A call that waits for the budget checks it again after this time: an earlier call may have cost
+/// less than expected, or the caller may have stopped the sweep.
+const RECHECK: Duration = Duration::from_millis(5);
 
-impl Run<'_> {
-    /// Makes a call, sends it again if it is lost or throttled, and says what it cost.
+/// The calls of a run, and the budget that pays for them. All segments share it.
+pub(super) struct PacedCalls<'a> {
+    /// Sends every call once: the budget cannot see the SDK's own resends.
+    pub(super) sessions: SessionStore,
+    pub(super) options: &'a SweepOptions,
+    pub(super) progress: &'a SweepProgress,
+    pub(super) now: Timestamp,
+    reads: Budget,
+    writes: Budget,
+    read_cost: ItemCost,
+    delete_cost: ItemCost,
+    /// Whether a segment has failed. The other segments then stop and store their positions.
+    failed: AtomicBool,
+    began: Instant,
+}
+
+impl<'a> PacedCalls<'a> {
+    pub(super) fn new(
+        sessions: &SessionStore,
+        options: &'a SweepOptions,
+        progress: &'a SweepProgress,
+        now: Timestamp,
+    ) -> Self {
+        let began = Instant::now();
+        Self {
+            sessions: SessionStore { client: sending_once(&sessions.client), ..sessions.clone() },
+            options,
+            progress,
+            now,
+            reads: Budget::new(options.read_units, began),
+            writes: Budget::new(options.write_units, began),
+            read_cost: ItemCost::default(),
+            delete_cost: ItemCost::default(),
+            failed: AtomicBool::new(false),
+            began,
+        }
+    }
+
+    /// Stops the other segments after a segment has failed.
+    pub(super) fn fail(&self) {
+        self.failed.store(true, Ordering::Relaxed);
+    }
+
+    /// How many items the next page should have. It follows from the expected cost of an item and
+    /// from what a page should cost.
+    pub(super) fn page_size(&self) -> i32 {
+        let of_a_call = self.reads.units_of_a_call();
+        let Some(units) = of_a_call else { return MAX_ITEMS_PER_PAGE };
+        let items = self.read_cost.units().map_or(1.0, |of_an_item| units / of_an_item);
+        items.clamp(1.0, f64::from(MAX_ITEMS_PER_PAGE)) as i32
+    }
+
+    /// Reads a page as soon as the budget allows it. `page` gets the number of items to read.
+    /// Returns `None` if the run has to stop first.
+    pub(super) async fn page<F>(
+        &self,
+        page: impl Fn(SessionStore, i32) -> F,
+    ) -> Result<Option<Page>, Error>
+    where
+        F: Future<Output = Result<Page, Error>>,
+    {
+        // Both are computed again after each wait: other segments may have read pages meanwhile.
+        let expected = || self.read_cost.units_of(self.page_size());
+        let page = |sessions| page(sessions, self.page_size());
+        let page = self.call(&self.reads, expected, &page).await?;
+        Ok(page.map(|(page, units)| {
+            self.read_cost.note(units, page.scanned);
+            page
+        }))
+    }
+
+    /// Sends a delete of one item as soon as the budget allows it. Returns `None` if the run has to
+    /// stop first.
+    pub(super) async fn delete<T, F>(
+        &self,
+        delete: impl Fn(SessionStore) -> F,
+    ) -> Result<Option<T>, Error>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        let expected =
+            || self.delete_cost.units().or_else(|| self.read_cost.units().map(units_to_delete));
+        let deleted = self.call(&self.writes, expected, &delete).await?;
+        Ok(deleted.map(|(deleted, units)| {
+            self.delete_cost.note(units, 1);
+            deleted
+        }))
+    }
+
+    /// Sends a write that is expected to cost this many units as soon as the budget allows it.
+    /// Returns `None` if the run has to stop first.
+    pub(super) async fn write<T, F>(
+        &self,
+        units: f64,
+        write: impl Fn(SessionStore) -> F,
+    ) -> Result<Option<T>, Error>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        let written = self.call(&self.writes, || Some(units), &write).await?;
+        Ok(written.map(|(written, _)| written))
+    }
+
+    /// Whether the run has to stop: its time is up, a segment has failed, or the caller stopped it.
+    pub(super) fn should_stop(&self) -> bool {
+        let limit = self.options.time_limit;
+        self.progress.is_stopped()
+            || self.failed.load(Ordering::Relaxed)
+            || limit.is_some_and(|limit| self.began.elapsed() >= limit)
+    }
+
+    /// The current time: the time when the run began, plus the time that has passed since.
+    pub(super) fn clock(&self) -> Timestamp {
+        self.now + self.began.elapsed()
+    }
+
+    /// Sends a call within `budget`, and sends it again if it is lost or throttled. Returns its
+    /// result and its cost in units, or `None` if the run has to stop first.
     pub(super) async fn call<T, F>(
         &self,
         budget: &Budget,
@@ -29,8 +157,10 @@ impl Run<'_> {
     {
         let mut failures = 0;
         loop {
-            let Some(reserved) = self.admitted(budget, &expected).await else { return Ok(None) };
-            let (result, units) = self.made(call).await;
+            let Some(reserved) = self.wait_for_budget(budget, &expected).await else {
+                return Ok(None);
+            };
+            let (result, units) = self.send(call).await;
             match result {
                 Ok(done) => {
                     budget.settle(Instant::now(), reserved, units);
@@ -41,37 +171,49 @@ impl Run<'_> {
                     self.progress.note(|sweep| sweep.throttled += 1);
                 }
                 Err(error) if failures == RESENDS || error.is_rejected() => return Err(error),
-                // It may have been done, and then it has cost what was reserved at the most.
+                // DynamoDB may have done the call, so the budget keeps the reservation.
                 Err(_) => failures += 1,
             }
             budget.back_off(Instant::now(), fastrand::f64());
         }
     }
 
-    /// Makes a call, and says what it cost.
-    pub(super) async fn made<T, F>(
+    /// Sends a call at once, without a budget. Returns its result and its cost in units.
+    pub(super) async fn send<T, F>(
         &self,
         call: &impl Fn(SessionStore) -> F,
     ) -> (Result<T, Error>, f64)
     where
         F: Future<Output = Result<T, Error>>,
     {
-        let sessions = self.sessions.with_own_account();
+        let sessions = self.sessions.metered();
         let result = call(sessions.clone()).await;
-        let spent = sessions.spent();
-        self.progress.spent(&spent);
-        (result, spent.read_units + spent.write_units)
+        let usage = sessions.usage();
+        self.progress.add_usage(&usage);
+        (result, usage.read_units + usage.write_units)
     }
 
-    /// Waits for the budget, and says what it reserved; none when the sweep is over first.
-    async fn admitted(&self, budget: &Budget, expected: impl Fn() -> Option<f64>) -> Option<f64> {
+    /// Waits until the budget admits a call. Returns the reserved units, or `None` if the run has
+    /// to stop first.
+    async fn wait_for_budget(
+        &self,
+        budget: &Budget,
+        expected: impl Fn() -> Option<f64>,
+    ) -> Option<f64> {
         let _turn = budget.turn.lock().await;
-        while !self.is_over() {
+        while !self.should_stop() {
             match budget.admit(Instant::now(), expected()) {
                 Ok(reserved) => return Some(reserved),
-                Err(until) => tokio::time::sleep_until(until.min(Instant::now() + LOOK_UP)).await,
+                Err(until) => tokio::time::sleep_until(until.min(Instant::now() + RECHECK)).await,
             }
         }
         None
     }
+}
+
+/// The same client, without the SDK's own resends. The budget cannot see those, and a throttled
+/// call must slow down all segments.
+fn sending_once(client: &Client) -> Client {
+    let config = client.config().to_builder().retry_config(RetryConfig::disabled()).build();
+    Client::from_conf(config)
 }

@@ -1,40 +1,45 @@
-//! What a scan found, told from the few attributes that it asks for. It only says what is worth a
-//! write; the write's condition decides.
+//! The class of a scanned item, told from the few attributes that the scan asks for. It only says
+//! which write is worth a try. The condition of that write decides.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::{SPARED_LOCK_AGE, Sweeping};
+use super::expire::SPARED_LOCK_AGE;
+use super::options::SweepOptions;
+use crate::dynamodb::Settings;
 use crate::item::{Item, attribute::*};
-use crate::{Settings, Timestamp};
+use crate::values::Timestamp;
 
-/// What is to be done about an item.
+/// The class of a scanned item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Find {
+pub(super) enum Finding {
     /// A session that has expired.
     Expired,
-    /// One that somebody locked within the hour.
+    /// An expired session that was locked within the last hour: its holder may still store.
     Locked,
-    /// One that TTL deletes.
+    /// An expired session that DynamoDB's TTL will delete.
     LeftToTtl,
-    /// No session: it has no `Expires`. Known as a ghost since then, if it was marked.
+    /// An item without `Expires`, and so not a session. Holds the time of the sweep's mark, if the
+    /// ghost is marked.
     Ghost(Option<Timestamp>),
-    /// A ghost that has something of a session: a touch of AWS's provider would make it one again.
+    /// A ghost that still has an attribute of a session. The sweep does not delete it: a touch by
+    /// AWS's provider would make it a session again.
     Remains,
-    /// A living session whose TTL is past.
+    /// A live session whose TTL is past.
     Endangered,
-    /// Its `Expires` is none.
+    /// An item whose `Expires` cannot be read.
     Unreadable,
 }
 
-impl Find {
+impl Finding {
     pub(super) fn of(
         item: &Item,
         settings: &Settings,
-        sweeping: &Sweeping,
+        options: &SweepOptions,
         now: Timestamp,
     ) -> Self {
         if !item.0.contains_key(EXPIRES) {
-            // `SessionItems` was not asked for, it may be large: the condition of each write sees to it.
+            // The scan does not ask for `SessionItems`, which may be large. The condition of each
+            // write on a ghost checks it.
             let remains = [CREATE_DATE, LOCK_ID].iter().any(|name| item.0.contains_key(*name));
             return if remains { Self::Remains } else { Self::Ghost(item.ghost_since()) };
         }
@@ -46,17 +51,22 @@ impl Find {
         if locked && item.lock_date().is_some_and(|date| date > now - SPARED_LOCK_AGE) {
             return Self::Locked;
         }
-        if is_left_to_ttl(item, settings, sweeping, now) { Self::LeftToTtl } else { Self::Expired }
+        if is_left_to_ttl(item, settings, options, now) { Self::LeftToTtl } else { Self::Expired }
     }
 }
 
-/// Whether TTL is about to delete the item, or late by no more than it usually is.
-fn is_left_to_ttl(item: &Item, settings: &Settings, sweeping: &Sweeping, now: Timestamp) -> bool {
+/// Whether DynamoDB's TTL will delete the item, and is not yet late by more than `leave_to_ttl`.
+fn is_left_to_ttl(
+    item: &Item,
+    settings: &Settings,
+    options: &SweepOptions,
+    now: Timestamp,
+) -> bool {
     let Some(ttl) = &settings.ttl else { return false };
     let Some(AttributeValue::N(due)) = item.0.get(&ttl.attribute) else { return false };
     let Ok(due) = due.parse::<i64>() else { return false };
-    let overdue = (now - sweeping.leave_to_ttl).as_epoch_seconds();
-    // A TTL that lies further ahead is not of our setting, and may never come.
+    let overdue = (now - options.leave_to_ttl).as_epoch_seconds();
+    // A TTL that lies further ahead was not written with our setting. It may never be due.
     let ahead = (now + ttl.extra).as_epoch_seconds();
-    !sweeping.leave_to_ttl.is_zero() && due > overdue && due <= ahead
+    !options.leave_to_ttl.is_zero() && due > overdue && due <= ahead
 }

@@ -5,42 +5,42 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 
 use super::position::{KEY, Position};
-use super::run::Run;
-use crate::item::{Item, number, text};
-use crate::spent::units;
-use crate::write::Values;
-use crate::{Error, SessionStore, condition};
+use crate::dynamodb::{SessionStore, Values, units};
+use crate::error::Error;
+use crate::item::{Item, condition, number, text};
+use crate::values::Timestamp;
 
 pub(super) struct Page {
-    /// Those of its items that somebody has to look at.
+    /// The items that match the filter of the scan.
     pub(super) items: Vec<Item>,
+    /// How many items DynamoDB read for the page.
     pub(super) scanned: i32,
-    /// Where the segment goes on.
+    /// Where the segment continues after this page.
     pub(super) after: Position,
     pub(super) units: f64,
 }
 
 impl Page {
-    /// Reads a page. Eventually consistent, at half the price: what it is wrong about, the conditions of
-    /// the deletes are not.
+    /// Reads a page. The read is eventually consistent, at half the price. It may show an old state
+    /// of an item, but the condition of each write is checked against the current state.
     pub(super) async fn read(
-        run: &Run<'_>,
         sessions: SessionStore,
         (segment, segments): (u32, u32),
         position: &Position,
         items: i32,
+        now: Timestamp,
     ) -> Result<Self, Error> {
         let settings = sessions.settings();
-        let mut filter = condition::EXPIRED_OR_NONE.to_owned();
+        let mut filter = condition::EXPIRED_OR_INVALID.to_owned();
         let mut projection =
             "#Key, #Expires, #Locked, #LockDate, #CreateDate, #LockId, #GhostSince".to_owned();
         if settings.ttl.is_some() {
             filter = format!("{filter} OR {}", condition::ENDANGERED);
             projection.push_str(", #Ttl");
         }
-        // Epoch seconds are rounded: a second later each of them is past.
-        let epoch = (run.now - Duration::from_secs(1)).as_epoch_seconds();
-        let values = Values::at(run.now).with(":epoch", number(epoch)).with(":text", text("S"));
+        // TTL values are rounded to the nearest second. One second later, they are past for sure.
+        let epoch = (now - Duration::from_secs(1)).as_epoch_seconds();
+        let values = Values::at(now).with(":epoch", number(epoch)).with(":text", text("S"));
         let expressions = format!("{filter} {projection}");
         let mut request = sessions
             .client
@@ -60,19 +60,19 @@ impl Page {
             request = request.set_exclusive_start_key(Some(sessions.start_key(key)));
         }
         let output = request.send().await.map_err(|error| sessions.failed("Scan", error))?;
-        sessions.purse.read(output.consumed_capacity());
+        sessions.meter.read(output.consumed_capacity());
         let after = match &output.last_evaluated_key {
             None => Position::End,
             Some(key) => match key.get(&settings.hash_key) {
                 Some(AttributeValue::S(key)) => Position::After(key.clone()),
-                // Another table than it was when the function started.
+                // The table is no longer the one that the function found when it started.
                 _ => return Err(Error::Malformed { attribute: "LastEvaluatedKey" }),
             },
         };
         let units = units(output.consumed_capacity());
         let mut items: Vec<_> = output.items.unwrap_or_default().into_iter().map(Item).collect();
         let found = items.len();
-        // The position of the pass is none of the items that it is about.
+        // The item with the position of the pass is not a session.
         items.retain(|item| item.0.get(&settings.hash_key) != Some(&text(KEY)));
         let scanned = output.scanned_count - i32::from(items.len() < found);
         Ok(Self { items, scanned, after, units })

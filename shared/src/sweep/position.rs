@@ -1,19 +1,21 @@
-//! Where a pass is, kept in the table, so that the next run carries on there.
+//! The position of a pass, stored in an item of the table. The next run continues from it.
 //!
-//! The item is there while a pass is under way. It has no `Expires` and none of a session's other
-//! attributes, and AWS's provider cannot come across it: its own sweep asks for `Expires`, and no
+//! The item exists while a pass is under way. It has no `Expires` and no other attribute of a
+//! session. AWS's provider never meets it: the sweep of AWS's provider asks for `Expires`, and no
 //! session has this key.
 
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 
+use super::options::SweepOptions;
+use crate::dynamodb::{Outcome, SessionStore, Values};
+use crate::error::Error;
 use crate::item::{Item, number, text};
-use crate::write::{Outcome, Values};
-use crate::{Error, SessionId, SessionStore, Timestamp};
+use crate::values::{SessionId, Timestamp};
 
-/// The item's key: longer than a session id may be, and without the dash that an application would
-/// bring.
+/// The item's key. It cannot be the key of a session: it is longer than a session id may be, and it
+/// has no dash between an application and a session id.
 pub(super) const KEY: &str =
     "the_sweep_of_expired_sessions_is_here_and_its_next_run_carries_on_from_here_until_the_end";
 
@@ -21,29 +23,30 @@ const PASS_STARTED: &str = "PassStarted";
 const SEGMENTS: &str = "Segments";
 const SCANNED: &str = "Scanned";
 
-/// Only this pass is moved and ended: another run may have ended it, and begun the next.
+/// True if the stored pass is the pass of this run. Another run may have ended that pass and begun
+/// the next one.
 const THIS_PASS: &str = "(#PassStarted = :pass)";
 
-/// Where a segment of the table is.
+/// How far the pass has come in a segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Position {
     Start,
-    /// All that comes before this key, and the key, are done.
+    /// This key, and all keys before it, are done.
     After(String),
     End,
 }
 
-/// A pass under way.
+/// A pass that is under way, as the table holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Pass {
+pub(super) struct StoredPass {
     pub(super) started: Timestamp,
-    /// Items before the positions; about, because a resend counts them twice.
+    /// About how many items the pass has scanned. A resend counts its items twice.
     pub(super) scanned: u64,
     /// A position for each segment.
     pub(super) positions: Vec<Position>,
 }
 
-impl Pass {
+impl StoredPass {
     pub(super) fn new(started: Timestamp, segments: u32) -> Self {
         Self { started, scanned: 0, positions: vec![Position::Start; segments as usize] }
     }
@@ -53,7 +56,7 @@ impl Pass {
         let started = started.ok_or(Error::Malformed { attribute: PASS_STARTED })?;
         let segments: Option<u32> = item.number(SEGMENTS)?;
         let segments =
-            segments.filter(|segments| (1..=super::Sweeping::MAX_SEGMENTS).contains(segments));
+            segments.filter(|segments| (1..=SweepOptions::MAX_SEGMENTS).contains(segments));
         let segments = segments.ok_or(Error::Malformed { attribute: SEGMENTS })?;
         let position = |segment| match item.0.get(&attribute(segment)) {
             None => Ok(Position::Start),
@@ -76,21 +79,26 @@ fn id() -> SessionId {
 }
 
 impl SessionStore {
-    /// The pass that is under way, or a new one.
-    pub(super) async fn begin_pass(&self, now: Timestamp, segments: u32) -> Result<Pass, Error> {
+    /// Reads the pass that is under way, or begins a new one.
+    pub(super) async fn begin_pass(
+        &self,
+        now: Timestamp,
+        segments: u32,
+    ) -> Result<StoredPass, Error> {
         let update = "SET #PassStarted = if_not_exists(#PassStarted, :now), \
                       #Segments = if_not_exists(#Segments, :segments)";
-        // It may make the item, but not of a session.
+        // This update may create the item, but it must not change a session.
         let condition = "attribute_not_exists(#Expires)";
         let values = Values::at(now).with(":segments", number(segments));
         let outcome = self.update(&id(), update, condition, &values, ReturnValue::AllNew).await?;
         match outcome {
-            Outcome::Done(Some(item)) => Pass::read(&item),
+            Outcome::Done(Some(item)) => StoredPass::read(&item),
             _ => Err(Error::Malformed { attribute: PASS_STARTED }),
         }
     }
 
-    /// Notes where a segment is, so many items further; says whether the pass is still under way.
+    /// Stores the position of a segment, and adds `scanned` to the items of the pass. Returns
+    /// whether the pass is still under way.
     pub(super) async fn keep_position(
         &self,
         started: Timestamp,
@@ -112,13 +120,13 @@ impl SessionStore {
         Ok(matches!(outcome, Outcome::Done(_)))
     }
 
-    /// The whole table is done.
+    /// Deletes the stored pass: the whole table is done.
     pub(super) async fn end_pass(&self, started: Timestamp) -> Result<(), Error> {
         let values = Values::at(started).with(":pass", text(started));
         self.delete(&id(), THIS_PASS, &values).await.map(drop)
     }
 
-    /// Where a scan that ended after this key begins.
+    /// The start key for a scan that continues after `key`.
     pub(super) fn start_key(&self, key: &str) -> HashMap<String, AttributeValue> {
         HashMap::from([(self.settings.hash_key.clone(), text(key))])
     }
@@ -129,9 +137,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_position_is_under_a_key_that_no_session_has() {
+    fn no_session_can_have_the_key_of_the_position() {
         assert!(SessionId::new(None, KEY, true).is_err());
-        // A session of an application has a dash.
+        // The key of a session with an application has a dash.
         assert!(!KEY.contains('-'));
     }
 

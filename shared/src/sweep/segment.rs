@@ -1,60 +1,55 @@
-//! One segment of the table: the items of a page are deleted while the next page is read.
+//! One segment of the table. While the items of a page are deleted, the next page is read.
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::StreamExt;
 use futures_util::future::join;
 use futures_util::stream;
 
-use super::Expired;
-use super::find::Find;
 use super::page::Page;
+use super::pass::CurrentPass;
 use super::position::Position;
-use super::run::Run;
-use crate::item::Item;
-use crate::{Error, SessionId, Timestamp};
+use super::process::process_item;
+use crate::error::Error;
 
-/// Deletes that are under way at once, of a segment and of all: each may need a connection, and so a
-/// file descriptor.
+/// The most deletes that run at the same time, in one segment and in all segments together. Each
+/// may need a connection, and so a file descriptor.
 const DELETES_AT_ONCE: usize = 32;
-const DELETES_OF_ALL_AT_ONCE: usize = 128;
+const DELETES_AT_ONCE_IN_ALL: usize = 128;
 
-/// The position is kept after so many read units: after each of DynamoDB's own pages, which end at
-/// 1 MB and 128 units, and after a few of the smaller ones that a budget makes.
-const KEPT_AFTER_UNITS: f64 = 64.0;
+/// The position is stored after this many read units. That is after each of DynamoDB's own pages,
+/// which end at 1 MB and 128 units, and after several of the smaller pages that a budget makes.
+const STORE_POSITION_AFTER_UNITS: f64 = 64.0;
 
-/// Sweeps a segment from its position on; says whether it came to its end.
-pub(super) async fn sweep(
-    run: &Run<'_>,
-    segment: u32,
-    segments: u32,
-    pass: Timestamp,
-    position: &Position,
-) -> Result<bool, Error> {
+/// Sweeps a segment from its stored position. Returns whether it reached the end of the segment.
+pub(super) async fn sweep(pass: &CurrentPass<'_>, segment: u32) -> Result<bool, Error> {
+    let position = &pass.positions[segment as usize];
     if *position == Position::End {
         return Ok(true);
     }
-    let mut way = Way { run, segment, pass, position: position.clone(), units: 0.0, scanned: 0 };
+    let calls = pass.calls;
+    let segments = u32::try_from(pass.positions.len()).unwrap_or(u32::MAX);
+    let mut cursor =
+        SegmentCursor { pass, segment, position: position.clone(), units: 0.0, scanned: 0 };
     let read = async |position: &Position| {
         let read =
-            |sessions, items| Page::read(run, sessions, (segment, segments), position, items);
-        run.page(read).await
+            |sessions, items| Page::read(sessions, (segment, segments), position, items, calls.now);
+        calls.page(read).await
     };
     let at_once = deletes_at_once(segments);
     let mut next = read(position).await?;
     loop {
-        // One that was read ahead is left to the next run.
-        let Some(page) = next.filter(|_| !run.is_over()) else {
-            return way.over().await;
+        // If the run stops here, the next run reads this page again.
+        let Some(page) = next.filter(|_| !calls.should_stop()) else {
+            return cursor.stop().await;
         };
-        // The next page is read while the items of this one are deleted.
+        // The next page is read while the items of this page are deleted.
         let ahead = async {
             match &page.after {
                 Position::End => Ok(None),
                 after => read(after).await,
             }
         };
-        let (goes_on, ahead) = join(way.work_off(&page, at_once), ahead).await;
-        if !goes_on? {
+        let (continues, ahead) = join(cursor.process_page(&page, at_once), ahead).await;
+        if !continues? {
             return Ok(false);
         }
         if page.after == Position::End {
@@ -65,29 +60,29 @@ pub(super) async fn sweep(
 }
 
 fn deletes_at_once(segments: u32) -> usize {
-    (DELETES_OF_ALL_AT_ONCE / segments as usize).clamp(1, DELETES_AT_ONCE)
+    (DELETES_AT_ONCE_IN_ALL / segments as usize).clamp(1, DELETES_AT_ONCE)
 }
 
-/// How far a segment is, and what it has read since its position was kept.
-struct Way<'a> {
-    run: &'a Run<'a>,
+/// How far a segment has come, and how much it has read since its position was stored.
+struct SegmentCursor<'a> {
+    pass: &'a CurrentPass<'a>,
     segment: u32,
-    pass: Timestamp,
     position: Position,
     units: f64,
     scanned: u64,
 }
 
-impl Way<'_> {
-    /// Does what is to be done about the items of a page, so many at once, and goes on behind it; says
-    /// whether the segment goes on.
-    async fn work_off(&mut self, page: &Page, at_once: usize) -> Result<bool, Error> {
+impl SegmentCursor<'_> {
+    /// Processes the items of a page, `at_once` at the same time, and then moves the position
+    /// behind the page. Returns whether the segment continues.
+    async fn process_page(&mut self, page: &Page, at_once: usize) -> Result<bool, Error> {
+        let calls = self.pass.calls;
         let scanned = u64::try_from(page.scanned).unwrap_or(0);
-        self.run.progress.note(|sweep| {
-            sweep.pages += 1;
-            sweep.scanned += scanned;
+        calls.progress.note(|report| {
+            report.pages += 1;
+            report.scanned += scanned;
         });
-        let work = page.items.iter().map(|item| one(self.run, item));
+        let work = page.items.iter().map(|item| process_item(calls, item));
         let mut work = stream::iter(work).buffer_unordered(at_once);
         let mut done = true;
         while let Some(ended) = work.next().await {
@@ -95,91 +90,31 @@ impl Way<'_> {
         }
         if !done {
             // The next run reads this page again.
-            return self.over().await;
+            return self.stop().await;
         }
         self.position = page.after.clone();
         self.units += page.units;
         self.scanned += scanned;
-        if self.position == Position::End || self.units >= KEPT_AFTER_UNITS {
+        if self.position == Position::End || self.units >= STORE_POSITION_AFTER_UNITS {
             return self.keep().await;
         }
         Ok(true)
     }
 
-    /// The sweep is over before the segment is; says that it does not go on.
-    async fn over(&mut self) -> Result<bool, Error> {
+    /// Stores the position of a segment whose run stops before its end. Returns `false`.
+    async fn stop(&mut self) -> Result<bool, Error> {
         if self.scanned > 0 {
             self.keep().await?;
         }
         Ok(false)
     }
 
-    /// Keeps the position; says whether the pass goes on, and was not ended by another run.
+    /// Stores the position. Returns whether the pass continues.
     async fn keep(&mut self) -> Result<bool, Error> {
-        let (pass, segment) = (self.pass, self.segment);
-        let goes_on = self.run.keep(pass, segment, &self.position, self.scanned).await?;
+        let continues = self.pass.keep(self.segment, &self.position, self.scanned).await?;
         (self.units, self.scanned) = (0.0, 0);
-        Ok(goes_on)
+        Ok(continues)
     }
-}
-
-/// Does what is to be done about an item; says whether it was done.
-async fn one(run: &Run<'_>, item: &Item) -> Result<bool, Error> {
-    let settings = run.sessions.settings();
-    let find = Find::of(item, settings, run.sweeping, run.now);
-    // The table has its key as text, or it would not have been taken for one of sessions.
-    let Some(AttributeValue::S(key)) = item.0.get(&settings.hash_key) else { return Ok(true) };
-    run.progress.note(|sweep| {
-        let expired = matches!(find, Find::Expired | Find::Locked | Find::LeftToTtl);
-        sweep.expired += u64::from(expired);
-        match find {
-            Find::Expired => {}
-            Find::Locked => sweep.locked += 1,
-            Find::LeftToTtl => sweep.left_to_ttl += 1,
-            Find::Ghost(_) | Find::Remains => sweep.ghosts += 1,
-            Find::Endangered => sweep.endangered += 1,
-            Find::Unreadable => sweep.unreadable += 1,
-        }
-    });
-    let id = &SessionId::from_key(key.clone());
-    match find {
-        _ if run.sweeping.dry_run => Ok(true),
-        Find::Expired => expire(run, id).await,
-        Find::Ghost(since) => ghost(run, id, since).await,
-        Find::Locked | Find::LeftToTtl | Find::Remains | Find::Endangered | Find::Unreadable => {
-            Ok(true)
-        }
-    }
-}
-
-async fn expire(run: &Run<'_>, id: &SessionId) -> Result<bool, Error> {
-    let expired = run.delete(|sessions| async move { sessions.expire(id, run.now).await });
-    let Some(expired) = expired.await? else { return Ok(false) };
-    run.progress.note(|sweep| match expired {
-        Expired::Deleted => sweep.deleted += 1,
-        Expired::Gone => sweep.gone += 1,
-        Expired::Renewed => sweep.renewed += 1,
-    });
-    Ok(true)
-}
-
-/// A ghost is marked when it is first seen, and deleted when it has been one for long enough.
-async fn ghost(run: &Run<'_>, id: &SessionId, since: Option<Timestamp>) -> Result<bool, Error> {
-    let Some(after) = run.sweeping.ghosts_after else { return Ok(true) };
-    let Some(since) = since else {
-        let marked =
-            run.write_of(1.0, |sessions| async move { sessions.mark_ghost(id, run.clock()).await });
-        return Ok(marked.await?.is_some());
-    };
-    let known_by = run.now - after;
-    if since > known_by {
-        return Ok(true);
-    }
-    let deleted =
-        run.write_of(1.0, |sessions| async move { sessions.delete_ghost(id, known_by).await });
-    let Some(deleted) = deleted.await? else { return Ok(false) };
-    run.progress.note(|sweep| sweep.ghosts_deleted += u64::from(deleted));
-    Ok(true)
 }
 
 #[cfg(test)]
@@ -187,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_segment_deletes_32_at_once_and_all_together_no_more_than_128() {
+    fn a_segment_deletes_32_at_once_and_all_segments_together_at_most_128() {
         assert_eq!([1, 4, 8, 64, 200].map(deletes_at_once), [32, 32, 16, 2, 1]);
     }
 }

@@ -1,29 +1,29 @@
-//! Whose session it is.
+//! Session ids, which are secrets.
 
 use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-/// The name of a session, which is the table's hash key: the session id, or with an application
-/// `{application}-{session id}`, as AWS's provider writes it.
+/// The name of a session. Its item has this name as its hash key: the session id, or
+/// `{application}-{session id}` if there is an application, as AWS's provider writes it.
 ///
-/// Whoever knows it has the session, so nothing prints it: `Debug` and [`SessionId::hash`] give a
-/// short hash.
+/// A client that knows the name can use the session, so no code prints it: `Debug` and
+/// [`SessionId::hash`] give a short hash.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SessionId {
     key: String,
 }
 
-/// Why a text names no session.
+/// Why a text is not a session id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSessionId {
-    /// Longer than 80 UTF-16 units, which is where ASP.NET stops, or nothing at all.
+    /// Empty, or longer than 80 UTF-16 units, which is the limit of ASP.NET.
     #[error("must have 1 to {} UTF-16 units", SessionId::MAX_UTF16_UNITS)]
     Length,
-    /// A control character.
+    /// Has a control character.
     #[error("must have no control characters")]
     Control,
-    /// A dash, where the setting does not allow it.
+    /// Has a dash, and the setting does not allow dashes.
     #[error("must have no dash: it could name a session of another application")]
     Dash,
     /// The application's name is empty or longer than 255 UTF-16 units.
@@ -41,17 +41,18 @@ impl SessionId {
     /// The longest session id that ASP.NET handles.
     pub const MAX_UTF16_UNITS: usize = 80;
 
-    /// The longest application name that we take. DynamoDB's keys end at 2,048 bytes.
+    /// The longest application name that the service accepts. DynamoDB allows keys of 2,048 bytes.
     pub const MAX_APPLICATION_UTF16_UNITS: usize = 255;
 
     /// The session `id` of `application`.
     ///
-    /// `sh` with `op-x` and `sh-op` with `x` are the same key, so a dash in an id could name another
-    /// application's session; `allow_dashes` is for sites whose ids have dashes and that know so.
+    /// The application `sh` with the id `op-x` and the application `sh-op` with the id `x` have the
+    /// same key. An id with a dash could therefore name a session of another application.
+    /// `allow_dashes` is for sites whose ids have dashes and that accept this.
     ///
     /// # Errors
     ///
-    /// [`InvalidSessionId`], which says what is wrong and repeats nothing of the id.
+    /// [`InvalidSessionId`], which says what is wrong and contains nothing of the id.
     pub fn new(
         application: Option<&str>,
         id: &str,
@@ -80,7 +81,7 @@ impl SessionId {
         Ok(Self { key: format!("{application}-{id}") })
     }
 
-    /// A key as a scan found it in the table.
+    /// The session id for a hash key that a scan has read.
     pub(crate) fn from_key(key: String) -> Self {
         Self { key }
     }
@@ -91,7 +92,7 @@ impl SessionId {
     }
 
     /// The first 8 hexadecimal digits of the key's SHA-256: enough to follow a session through the
-    /// logs, not enough to be let in.
+    /// logs, too little to use the session.
     pub fn hash(&self) -> String {
         let digest = Sha256::digest(self.key.as_bytes());
         digest[..4].iter().map(|byte| format!("{byte:02x}")).collect()
@@ -129,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn an_application_stands_before_the_id() {
+    fn the_application_comes_before_the_id() {
         assert_eq!(SessionId::new(Some("My-App"), "s1", false).unwrap().key(), "My-App-s1");
         assert_eq!(SessionId::new(Some(""), "s1", false), Err(InvalidSessionId::ApplicationLength));
         assert_eq!(
@@ -139,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_prints_the_id() {
+    fn debug_does_not_print_the_id() {
         let id = SessionId::new(Some("shop"), "secret", false).unwrap();
 
         assert!(!format!("{id:?}").contains("secret"));

@@ -8,16 +8,16 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SessionTimeout(u32);
 
-/// Not a whole number of minutes from 1 to 525600.
+/// The text or number is not a whole number of minutes from 1 to 525600.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a whole number of minutes from 1 to 525600")]
 pub struct InvalidSessionTimeout;
 
 impl SessionTimeout {
-    /// The longest: a year.
+    /// The longest session timeout: one year.
     pub const MAX_MINUTES: u32 = 525_600;
 
-    /// A timeout of so many minutes.
+    /// The session timeout of this many minutes.
     ///
     /// # Errors
     ///
@@ -30,18 +30,18 @@ impl SessionTimeout {
         }
     }
 
-    /// The minutes.
+    /// The session timeout in minutes.
     pub const fn minutes(self) -> u32 {
         self.0
     }
 
-    /// The same as a span.
+    /// The session timeout as a span of time.
     pub const fn duration(self) -> Duration {
         Duration::from_secs(self.0 as u64 * 60)
     }
 }
 
-/// ASP.NET's own default, 20 minutes.
+/// 20 minutes, as in ASP.NET.
 impl Default for SessionTimeout {
     fn default() -> Self {
         Self(20)
@@ -58,7 +58,7 @@ impl FromStr for SessionTimeout {
     type Err = InvalidSessionTimeout;
 
     fn from_str(text: &str) -> Result<Self, InvalidSessionTimeout> {
-        // `parse` alone would let a sign through.
+        // `parse` also accepts a sign.
         if !text.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(InvalidSessionTimeout);
         }

@@ -1,4 +1,4 @@
-//! Instants, as the items hold them.
+//! Instants, as items hold them.
 
 use std::fmt;
 use std::ops::{Add, Sub};
@@ -7,8 +7,8 @@ use std::time::Duration;
 
 /// An instant in UTC, to the millisecond, between the years 0 and 9999.
 ///
-/// Its text is exactly `yyyy-MM-ddTHH:mm:ss.fffZ`, as AWS's provider writes it, so two of them
-/// compare as text just as they do as instants. DynamoDB's conditions rely on that.
+/// Its text is exactly `yyyy-MM-ddTHH:mm:ss.fffZ`, as AWS's provider writes it. In this form, texts
+/// sort in the order of time. DynamoDB's conditions depend on that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Timestamp(jiff::Timestamp);
 
@@ -18,7 +18,8 @@ pub struct Timestamp(jiff::Timestamp);
 pub struct InvalidTimestamp;
 
 impl Timestamp {
-    /// The clock of this machine. Only handlers and `main` read it; everything else is told.
+    /// The current time by the clock of this machine. Only handlers and `main` call this. All other
+    /// code gets the time from its caller.
     pub fn now() -> Self {
         let now = jiff::Timestamp::now();
         Self::from_millis(now.as_millisecond()).expect("the clock is between the years 0 and 9999")
@@ -27,7 +28,7 @@ impl Timestamp {
     /// The instant `millis` milliseconds after 1970 began, if it lies between the years 0 and 9999.
     pub fn from_millis(millis: i64) -> Option<Self> {
         let instant = Self(jiff::Timestamp::from_millisecond(millis).ok()?);
-        // Years before 0 are written with a sign and would not compare as text.
+        // Years before 0 are written with a sign. Such texts do not sort in the order of time.
         instant.to_string().parse().ok()
     }
 
@@ -36,19 +37,20 @@ impl Timestamp {
         self.0.as_millisecond()
     }
 
-    /// How long after `earlier` this is; nothing if it is not after it.
+    /// The time since `earlier`. Zero if `earlier` is the later one.
     pub fn since(self, earlier: Self) -> Duration {
         let millis = self.as_millis() - earlier.as_millis();
         Duration::from_millis(u64::try_from(millis).unwrap_or(0))
     }
 
-    /// Seconds since 1970 began, to the nearest: how AWS's provider rounds its TTL attribute.
+    /// Seconds since 1970 began, rounded to the nearest, as AWS's provider rounds its TTL
+    /// attribute.
     pub(crate) fn as_epoch_seconds(self) -> i64 {
         (self.as_millis() + 500).div_euclid(1000)
     }
 }
 
-/// Stops at the end of the year 9999.
+/// A sum beyond the end of the year 9999 becomes that end.
 impl Add<Duration> for Timestamp {
     type Output = Self;
 
@@ -59,7 +61,7 @@ impl Add<Duration> for Timestamp {
     }
 }
 
-/// Stops at 1970.
+/// A difference before 1970 becomes the beginning of 1970.
 impl Sub<Duration> for Timestamp {
     type Output = Self;
 
@@ -81,7 +83,7 @@ impl FromStr for Timestamp {
 
     fn from_str(text: &str) -> Result<Self, InvalidTimestamp> {
         let instant = Self(text.parse().map_err(|_| InvalidTimestamp)?);
-        // Any other spelling of the same instant would not compare as text.
+        // Other spellings of the same instant do not sort in the order of time.
         if instant.to_string() == text && !text.starts_with(['-', '+']) {
             Ok(instant)
         } else {
@@ -131,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_time_is_not_passed() {
+    fn a_sum_stops_at_the_end_of_the_year_9999() {
         let end: Timestamp = "9999-12-30T22:00:00.000Z".parse().unwrap();
 
         let later = end + Duration::from_secs(u64::MAX);

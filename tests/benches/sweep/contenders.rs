@@ -1,4 +1,4 @@
-//! Three ways to sweep a table: ours, the bare calls that it needs, and that of AWS's provider.
+//! Three ways to sweep a table: our sweep, the bare calls that it needs, and AWS's provider.
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use aws_sdk_dynamodb::types::{
     ReturnValuesOnConditionCheckFailure, WriteRequest,
 };
 use futures_util::{StreamExt, stream};
-use session_store::{SweepProgress, Sweeping};
+use session_store::{SweepOptions, SweepProgress};
 
 use super::site::{TABLE, now, sessions};
 
-/// What a sweep needed.
+/// The calls and the capacity units that a sweep needed.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Needed {
     pub(crate) calls: u64,
@@ -23,8 +23,8 @@ pub(crate) struct Needed {
 
 pub(crate) async fn ours(url: &str) -> Needed {
     let progress = SweepProgress::default();
-    // One segment: the embedded DynamoDB reads the whole table for each.
-    let sweep = sessions(url).sweep(&Sweeping::default(), &progress, now()).await.unwrap();
+    // One segment, because the embedded DynamoDB reads the whole table for each segment.
+    let sweep = sessions(url).sweep(&SweepOptions::default(), &progress, now()).await.unwrap();
     assert!(sweep.complete);
     Needed {
         calls: sweep.calls,
@@ -34,15 +34,16 @@ pub(crate) async fn ours(url: &str) -> Needed {
     }
 }
 
-/// A plain scan and plain deletes: without budget and position. With pages of so many items at the most,
-/// or as DynamoDB makes them, for which the embedded one reads the rest of the table; and with the
-/// condition without which a delete is not safe, or without.
+/// A plain scan and plain deletes, without a budget and without a position. A page has at most
+/// `limit` items. Without a limit DynamoDB chooses the size, and the embedded DynamoDB then reads
+/// the rest of the table for each page. If `safe`, each delete has the condition that makes it
+/// safe.
 pub(crate) async fn bare(client: &Client, limit: Option<i32>, safe: bool) -> Needed {
     let mut needed = Needed::default();
     let mut pages = client
         .scan()
         .table_name(TABLE)
-        // The same items: the locked ones are spared.
+        // The same items as in our sweep, which spares locked sessions.
         .filter_expression("Expires <= :now AND Locked = :no")
         .projection_expression("SessionId")
         .set_limit(limit)
@@ -85,8 +86,9 @@ pub(crate) async fn bare(client: &Client, limit: Option<i32>, safe: bool) -> Nee
     needed
 }
 
-/// The calls of AWS's provider, as they were recorded: a page, its deletes in batches of 25 one after
-/// the other, the next page. It asks for no capacity figures; that is ours.
+/// The calls of AWS's provider, as they were recorded: a page, then its deletes in batches of 25,
+/// one batch after the other, then the next page. AWS's provider does not ask for the consumed
+/// capacity; this benchmark adds that.
 pub(crate) async fn aws_provider(client: &Client) -> Needed {
     let mut needed = Needed::default();
     let mut start = None;

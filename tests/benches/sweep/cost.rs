@@ -1,38 +1,38 @@
-//! What a pass costs for each session.
+//! The capacity units that a pass uses for each session.
 
-use session_store::{SessionId, Sweep, SweepProgress, Sweeping, Timestamp, client};
+use session_store::{SessionId, SweepOptions, SweepProgress, SweepReport, Timestamp, client};
 
 use super::site;
 use super::support::DynamoDb;
 
 const SESSIONS: u32 = 200;
 
-/// Tables in which all sessions have ended, and in which none has.
+/// Measures tables in which all sessions are expired, and tables in which all sessions are live.
 pub(crate) async fn run() {
-    println!("units for each session, of {SESSIONS}, with the position:");
+    println!("units for each of {SESSIONS} sessions, including those of the position:");
     for kilobytes in [2_usize, 20, 100] {
-        for ended in [false, true] {
+        for expired in [false, true] {
             let dynamodb = DynamoDb::start().await;
             site::fill(&client::at(&dynamodb.url), 0).await;
             let sessions = site::sessions(&dynamodb.url);
             let stored = site::now();
-            let when = session_store::Moment { now: stored, received: stored };
+            let time = session_store::RequestTime { now: stored, received: stored };
             for n in 0..SESSIONS {
                 let id = SessionId::new(None, &site::id(n), false).unwrap();
-                let claim = session_store::Claim::NoLock {
+                let mode = session_store::StoreMode::WithoutLock {
                     key: session_store::RequestKey::random(),
-                    only: session_store::Only::Unlocked,
+                    precondition: session_store::Precondition::None,
                 };
                 let items = vec![7; kilobytes * 1024];
-                sessions.store(&id, claim, &items, None, when).await.unwrap();
+                sessions.store(&id, mode, &items, None, time).await.unwrap();
             }
-            let end = stored + std::time::Duration::from_secs(if ended { 1_200 } else { 0 });
+            let end = stored + std::time::Duration::from_secs(if expired { 1_200 } else { 0 });
             let sweep = swept(&sessions, end).await;
-            assert_eq!(sweep.deleted, u64::from(if ended { SESSIONS } else { 0 }));
+            assert_eq!(sweep.deleted, u64::from(if expired { SESSIONS } else { 0 }));
             let each = |units: f64| units / f64::from(SESSIONS);
             println!(
                 "  {kilobytes} KB, {}: {:.3} read, {:.3} write",
-                if ended { "ended" } else { "living" },
+                if expired { "expired" } else { "live" },
                 each(sweep.read_units),
                 each(sweep.write_units)
             );
@@ -40,6 +40,6 @@ pub(crate) async fn run() {
     }
 }
 
-async fn swept(sessions: &session_store::SessionStore, end: Timestamp) -> Sweep {
-    sessions.sweep(&Sweeping::default(), &SweepProgress::default(), end).await.unwrap()
+async fn swept(sessions: &session_store::SessionStore, end: Timestamp) -> SweepReport {
+    sessions.sweep(&SweepOptions::default(), &SweepProgress::default(), end).await.unwrap()
 }

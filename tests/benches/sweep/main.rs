@@ -1,11 +1,11 @@
-//! What the sweep costs, how fast it is, and that it keeps its promises on a large table.
+//! Benchmarks of the sweep: its cost, its speed, and its promises on a large table.
 //!
-//! `cargo bench -p tests --bench sweep -- speed`, or `budget`, `cost`, `million`. Times are of this
-//! machine: only ratios of one run mean something. Set `TEST_DYNAMODB_URL` for another DynamoDB than the
-//! embedded one, which reads the whole table for a page of a segment.
+//! `cargo bench -p tests --bench sweep -- speed`, or `budget`, `cost`, `million`. The times depend
+//! on the machine. Only ratios within one run mean something. The embedded DynamoDB reads the whole
+//! table for each page of a segment. To use another DynamoDB, set `TEST_DYNAMODB_URL`.
 
-#![expect(clippy::unwrap_used, reason = "a benchmark that cannot run has nothing to say")]
-#![expect(dead_code, reason = "the tests use more of their support than this")]
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot run should panic")]
+#![expect(dead_code, reason = "this benchmark uses only a part of the support for tests")]
 
 mod budget;
 mod contenders;
@@ -21,41 +21,43 @@ use clap::Parser;
 /// Benchmarks of the sweep.
 #[derive(Parser)]
 struct Options {
-    /// What to measure; nothing where `cargo test --benches` asks only whether it runs
+    /// What to measure. Without it, as in `cargo test --benches`, nothing is measured
     #[command(subcommand)]
     what: Option<What>,
 
-    /// Said by `cargo bench`
+    /// An argument that `cargo bench` adds
     #[arg(long, hide = true, global = true)]
     bench: bool,
 }
 
 #[derive(clap::Subcommand)]
 enum What {
-    /// The sweep, the bare calls that it needs, and the loop of AWS's provider, in turn
+    /// Compare the speed of the sweep, of the bare calls that it needs, and of AWS's provider
     Speed {
         #[arg(long, default_value_t = 20_000)]
         items: u32,
         #[arg(long, default_value_t = 5)]
         rounds: usize,
     },
-    /// A minute with a budget of 100 read units a second: what each second spends
+    /// Sweep for a minute with a budget of 100 units a second, and print the units that a second
+    /// uses
     Budget {
         #[arg(long, default_value_t = 20_000)]
         items: u32,
         #[arg(long, default_value_t = 60)]
         seconds: u64,
     },
-    /// Units for each session of 2, 20 and 100 KB
+    /// Print the units that a pass uses for each session of 2, 20 and 100 KB
     Cost,
-    /// A large table, swept by 1 and by 8 segments, and killed ten times: what is left, and memory
+    /// Sweep a large table with 1 and 8 segments and ten kills, and check what is left and the
+    /// memory
     Million {
         #[arg(long, default_value_t = 1_000_000)]
         items: u32,
         #[arg(long, value_delimiter = ',', default_value = "1,8")]
         segments: Vec<u32>,
     },
-    /// A sweep of the table at this URL in a process of its own, for `million`
+    /// Sweep the table at this URL, as the child process of `million`
     #[command(hide = true)]
     Child { url: String, segments: u32 },
 }

@@ -1,9 +1,9 @@
-//! A large table, swept in a process of its own, so that its memory can be told from DynamoDB's.
+//! Sweeps a large table in a child process, to measure its memory without that of DynamoDB.
 
 use std::process::Stdio;
 use std::time::Duration;
 
-use session_store::{SweepProgress, Sweeping, client};
+use session_store::{SweepOptions, SweepProgress, client};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
@@ -20,7 +20,7 @@ pub(crate) async fn run(items: u32, segments: &[u32]) {
         let client = client::at(url);
         site::fill(&client, items).await;
         println!("{items} items, {segments} segments:");
-        // A tenth of what a pass takes here, roughly, so that kills fall all over it.
+        // Roughly a tenth of the time of a pass, so the kills are spread over the pass.
         let span = Duration::from_secs_f64(f64::from(items) / 100_000.0);
         for kill in 1..=KILLS {
             let mut child = start(url, segments);
@@ -28,16 +28,18 @@ pub(crate) async fn run(items: u32, segments: &[u32]) {
             let ended = tokio::time::timeout(life, child.wait()).await;
             child.kill().await.unwrap();
             let (_, _, left) = site::left(&client, items).await;
-            let how = if ended.is_ok() { "came to its end" } else { "killed" };
+            let how = if ended.is_ok() { "completed" } else { "killed" };
             println!("  run {kill}: {how} after {life:.1?}, {left} expired sessions left");
         }
         let report = last_line(start(url, segments)).await;
         println!("  last run: {report}");
         let (there, lost, left) = site::left(&client, items).await;
-        println!("  {there} that stay are there, {lost} are lost; {left} expired are left");
+        println!(
+            "  of the items that should stay, {there} are there and {lost} are lost; {left} expired sessions are left"
+        );
         assert_eq!((lost, left), (0, 0));
         let peak: u64 = report.rsplit(' ').nth(1).unwrap().parse().unwrap();
-        assert!(peak < MEMORY_MB, "{peak} MB");
+        assert!(peak < MEMORY_MB, "the sweep used {peak} MB of memory");
     }
 }
 
@@ -60,17 +62,17 @@ async fn last_line(mut child: Child) -> String {
     last
 }
 
-/// One run; says what it did, and its memory at the most.
+/// One run. Prints its report and its peak memory.
 pub(crate) async fn child(url: &str, segments: u32) {
-    let sweeping = Sweeping { segments, ..Sweeping::default() };
+    let sweep_options = SweepOptions { segments, ..SweepOptions::default() };
     let progress = SweepProgress::default();
-    let sweep = site::sessions(url).sweep(&sweeping, &progress, site::now()).await.unwrap();
+    let sweep = site::sessions(url).sweep(&sweep_options, &progress, site::now()).await.unwrap();
     assert!(sweep.complete);
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     let peak: u64 = peak.trim().trim_end_matches(" kB").trim().parse().unwrap();
     println!(
-        "{} scanned, {} deleted, {} pages, {} calls, memory at the most {} MB",
+        "{} scanned, {} deleted, {} pages, {} calls, peak memory {} MB",
         sweep.scanned,
         sweep.deleted,
         sweep.pages,

@@ -1,4 +1,4 @@
-//! A table such as a site has: the sizes, the states and the ages of its sessions.
+//! A table like that of a real site, with sessions of many sizes, states and ages.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -6,19 +6,19 @@ use std::time::Duration;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use futures_util::{StreamExt, stream};
-use local::table::{NewTable, find_or_make};
+use local::table::{NewTable, find_or_create};
 use session_store::{SessionStore, SessionTimeout, Settings, Timestamp, client};
 
 pub(crate) const TABLE: &str = "benchmark-of-the-sweep";
 
 type Item = HashMap<String, AttributeValue>;
 
-/// When the site is looked at.
+/// The time of the sweep.
 pub(crate) fn now() -> Timestamp {
     Timestamp::from_millis(1_795_211_638_273).unwrap()
 }
 
-/// The store over the site's table.
+/// The store of the site's table.
 pub(crate) fn sessions(url: &str) -> SessionStore {
     let settings = Settings {
         table: TABLE.to_owned(),
@@ -29,21 +29,21 @@ pub(crate) fn sessions(url: &str) -> SessionStore {
     SessionStore::new(client::at(url), settings)
 }
 
-/// What the sweep is to do with an item.
+/// What the sweep should do with an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
     Swept,
     Stays,
 }
 
-/// Half of the sessions have ended within the last weeks; of these one in a hundred is still locked.
-/// Of those that live one in twenty is locked. One item in a thousand is a ghost.
+/// Half of the sessions have expired within the last weeks, and one in a hundred of these is still
+/// locked. One in twenty of the live sessions is locked. One item in a thousand is a ghost item.
 pub(crate) fn fate(n: u32) -> Fate {
     let random = fastrand::Rng::with_seed(u64::from(n)).u32(0..1000);
     if random < 495 { Fate::Swept } else { Fate::Stays }
 }
 
-/// Bytes of the session's text: most are small, some are large.
+/// The length of the session items in base64. Most are small, some are large.
 fn size(random: &mut fastrand::Rng) -> usize {
     match random.u32(0..100) {
         0..60 => random.usize(200..1_000),
@@ -63,14 +63,14 @@ fn item(n: u32) -> Item {
         item.insert("Flags".to_owned(), number(0));
         return item;
     }
-    let (ended, locked) = match kind {
+    let (expired, locked) = match kind {
         0..495 => (true, false),
         495..500 => (true, true),
         500..525 => (false, true),
         _ => (false, false),
     };
     let ago = |seconds: u64| now() - Duration::from_secs(seconds);
-    let expires = match ended {
+    let expires = match expired {
         true => ago(random.u64(1..3_000_000)),
         false => now() + Duration::from_secs(random.u64(1..1_200)),
     };
@@ -92,9 +92,9 @@ pub(crate) fn id(n: u32) -> String {
     format!("session{n:017}")
 }
 
-/// Fills a new table with so many items, in the place of the one before.
+/// Deletes the table, and makes a new one with this many items.
 pub(crate) async fn fill(client: &Client, items: u32) {
-    // That there was none is no failure.
+    // The first time there is no table to delete.
     let _ = client.delete_table().table_name(TABLE).send().await;
     let table = NewTable {
         name: TABLE.to_owned(),
@@ -102,8 +102,8 @@ pub(crate) async fn fill(client: &Client, items: u32) {
         capacity: None,
         ttl_attribute: None,
     };
-    find_or_make(client, &table).await.unwrap();
-    let bar = indicatif::ProgressBar::new(items.into()).with_message("items made");
+    find_or_create(client, &table).await.unwrap();
+    let bar = indicatif::ProgressBar::new(items.into()).with_message("items created");
     let batches = (0..items).step_by(25).map(|first| {
         let batch = (first..items.min(first + 25)).map(|n| {
             let put = PutRequest::builder().set_item(Some(item(n))).build().unwrap();
@@ -120,14 +120,15 @@ pub(crate) async fn fill(client: &Client, items: u32) {
     bar.finish_and_clear();
 }
 
-/// Whether exactly those items are left that the sweep is to leave.
+/// Counts the items that should stay and are there, those that should stay and are lost, and those
+/// that should be swept and are left.
 pub(crate) async fn left(client: &Client, items: u32) -> (u32, u32, u32) {
     let mut there = vec![false; items as usize];
     let mut pages = client
         .scan()
         .table_name(TABLE)
         .projection_expression("SessionId")
-        // Without it the embedded DynamoDB reads the rest of the table for each page.
+        // Without a limit, the embedded DynamoDB reads the rest of the table for each page.
         .limit(500)
         .into_paginator()
         .items()

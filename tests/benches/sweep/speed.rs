@@ -1,4 +1,4 @@
-//! How fast the three are, in turn.
+//! The speed of our sweep, the bare calls and AWS's provider, measured in turn.
 
 use std::time::{Duration, Instant};
 
@@ -21,11 +21,11 @@ pub(crate) async fn run(items: u32, rounds: usize) {
     let mut needed = [Needed::default(); 5];
     for round in 0..rounds {
         for turn in 0..5 {
-            // Each goes first as often as the others.
+            // Each contender goes first equally often.
             let contender = (round + turn) % 5;
-            let (time, what) = sweep(contender, items).await;
+            let (time, calls) = sweep(contender, items).await;
             took[contender].push(time.as_secs_f64());
-            needed[contender] = what;
+            needed[contender] = calls;
         }
     }
     println!("{items} items, {rounds} rounds in turn:");

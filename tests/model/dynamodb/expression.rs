@@ -1,4 +1,4 @@
-//! Condition and update expressions, read and evaluated in one go.
+//! Condition and update expressions, parsed and evaluated in one pass.
 
 use std::cmp::Ordering;
 use std::iter::Peekable;
@@ -8,15 +8,15 @@ use serde_json::Value;
 
 use super::{Attr, Item, attr};
 
-/// Whether the condition holds of the item.
+/// Whether the condition is true for the item.
 pub(super) fn holds(condition: &str, call: &Value, item: &Item) -> bool {
     let mut parser = Parser::new(condition, call, item);
     let holds = parser.any();
-    assert_eq!(parser.tokens.next(), None, "the end of {condition}");
+    assert_eq!(parser.tokens.next(), None, "text after the end of {condition}");
     holds
 }
 
-/// Does to the item what the expression says. All values are of the item as it was.
+/// Applies the expression to the item. It reads all values from the item before the update.
 pub(super) fn update(expression: &str, call: &Value, item: &mut Item) {
     let old = item.clone();
     let mut parser = Parser::new(expression, call, &old);
@@ -29,7 +29,7 @@ pub(super) fn update(expression: &str, call: &Value, item: &mut Item) {
                 let name = parser.name(path);
                 parser.expect("=");
                 let value = parser.sum();
-                item.insert(name, value.expect("a value to set"));
+                item.insert(name, value.expect("SET needs a value"));
             }
             path => drop(item.remove(&parser.name(path))),
         }
@@ -42,7 +42,7 @@ struct Parser<'a> {
     item: &'a Item,
 }
 
-/// Values of two types have no order.
+/// `None` if the values have different types or if one is missing.
 fn compare(left: &Option<Attr>, right: &Option<Attr>) -> Option<Ordering> {
     match (left, right) {
         (Some(Attr::S(left)), Some(Attr::S(right))) => Some(left.cmp(right)),
@@ -73,7 +73,7 @@ impl<'a> Parser<'a> {
         Self { tokens: tokens(text).into_iter().peekable(), call, item }
     }
 
-    fn took(&mut self, token: &str) -> bool {
+    fn consume(&mut self, token: &str) -> bool {
         self.tokens.next_if(|next| next == token).is_some()
     }
 
@@ -82,41 +82,41 @@ impl<'a> Parser<'a> {
     }
 
     fn word(&mut self) -> String {
-        self.tokens.next().expect("an expression goes on")
+        self.tokens.next().expect("the expression should not end here")
     }
 
-    // Both sides are read whatever the first says, so that the tokens are used up.
+    // Both sides are parsed even if the first side decides, because parsing consumes the tokens.
     fn any(&mut self) -> bool {
         let mut holds = self.all();
-        while self.took("OR") {
+        while self.consume("OR") {
             holds |= self.all();
         }
         holds
     }
 
     fn all(&mut self) -> bool {
-        let mut holds = self.one();
-        while self.took("AND") {
-            holds &= self.one();
+        let mut holds = self.term();
+        while self.consume("AND") {
+            holds &= self.term();
         }
         holds
     }
 
-    fn one(&mut self) -> bool {
-        if self.took("NOT") {
-            return !self.one();
+    fn term(&mut self) -> bool {
+        if self.consume("NOT") {
+            return !self.term();
         }
-        if self.took("(") {
+        if self.consume("(") {
             let holds = self.any();
             self.expect(")");
             return holds;
         }
         for (function, wanted) in [("attribute_exists", true), ("attribute_not_exists", false)] {
-            if self.took(function) {
+            if self.consume(function) {
                 return self.argument().is_some() == wanted;
             }
         }
-        if self.took("attribute_type") {
+        if self.consume("attribute_type") {
             return self.has_type();
         }
         self.comparison()
@@ -161,24 +161,24 @@ impl<'a> Parser<'a> {
             "<=" => ordering.is_some_and(|o| o.is_le()),
             ">" => ordering.is_some_and(|o| o.is_gt()),
             ">=" => ordering.is_some_and(|o| o.is_ge()),
-            other => panic!("no operator {other}"),
+            other => panic!("unknown operator {other}"),
         }
     }
 
-    /// An operand, or two of them added.
+    /// An operand, or the sum of two operands.
     fn sum(&mut self) -> Option<Attr> {
         let left = self.operand();
-        if !self.took("+") {
+        if !self.consume("+") {
             return left;
         }
         match (left, self.operand()) {
             (Some(Attr::N(left)), Some(Attr::N(right))) => Some(Attr::N(left + right)),
-            other => panic!("{other:?} cannot be added"),
+            other => panic!("cannot add {other:?}"),
         }
     }
 
     fn operand(&mut self) -> Option<Attr> {
-        if self.took("if_not_exists") {
+        if self.consume("if_not_exists") {
             self.expect("(");
             let path = self.operand();
             self.expect(",");
@@ -195,6 +195,6 @@ impl<'a> Parser<'a> {
 
     fn name(&self, path: &str) -> String {
         let name = self.call["ExpressionAttributeNames"][path].as_str();
-        name.unwrap_or_else(|| panic!("{path} is no name")).to_owned()
+        name.unwrap_or_else(|| panic!("ExpressionAttributeNames has no {path}")).to_owned()
     }
 }

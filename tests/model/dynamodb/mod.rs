@@ -1,6 +1,6 @@
-//! A DynamoDB of one item: what the store and AWS's provider ask of it, and no more.
+//! A DynamoDB with one item. It knows only the calls that the store and AWS's provider make.
 //!
-//! It is held against the embedded DynamoDB, see `tests::truth`.
+//! The test in `truth.rs` compares it with the embedded DynamoDB.
 
 mod expression;
 mod legacy;
@@ -12,25 +12,25 @@ use serde_json::{Map, Value, json};
 /// The name of the table's hash key.
 pub(crate) const HASH_KEY: &str = "SessionId";
 
-/// A value of the two types that sessions have.
+/// An attribute value, of one of the two types that a session has.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Attr {
     S(String),
-    // Wide enough for the largest generation that a condition names.
+    // `i128` holds the largest generation that a condition names.
     N(i128),
 }
 
-/// What stands under the key.
+/// The attributes of the item, by name.
 pub(crate) type Item = BTreeMap<String, Attr>;
 
-/// What DynamoDB says: a status and a body.
+/// An answer of DynamoDB: a status, and a body as JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) body: String,
 }
 
-/// A call: its name, and its body as JSON.
+/// A call to DynamoDB: its name, and its body as JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Request {
     pub(crate) api: String,
@@ -78,7 +78,7 @@ pub(crate) fn attr(value: &Value) -> Attr {
     match value.as_object().and_then(|value| value.iter().next()) {
         Some((kind, Value::String(text))) if kind == "S" => Attr::S(text.clone()),
         Some((kind, Value::String(number))) if kind == "N" => Attr::N(number.parse().unwrap()),
-        other => panic!("no session has {other:?}"),
+        other => panic!("a session has no attribute {other:?}"),
     }
 }
 
@@ -97,7 +97,7 @@ pub(crate) fn to_json(item: &Item) -> Value {
     attributes.collect::<Map<_, _>>().into()
 }
 
-/// What a call makes of the item, and what DynamoDB answers.
+/// The item after a call, and the answer of DynamoDB.
 pub(crate) fn apply(item: Option<&Item>, request: &Request) -> (Option<Item>, Answer) {
     let call = request.json();
     if request.api == "GetItem" {
@@ -125,7 +125,7 @@ pub(crate) fn apply(item: Option<&Item>, request: &Request) -> (Option<Item>, An
             }
             Some(new)
         }
-        other => panic!("nobody calls {other}"),
+        other => panic!("neither the store nor AWS's provider calls {other}"),
     };
     let shown = match call["ReturnValues"].as_str() {
         Some("ALL_OLD") => item,

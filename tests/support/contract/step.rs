@@ -1,25 +1,25 @@
-//! One thing that may happen, and whether it is what happened.
+//! One outcome that the contract allows, and whether an answer matches it.
 
 use super::{Lock, Model, Session};
 use crate::support::operation::Answer;
 
-/// One thing that may happen.
+/// One outcome that the contract allows for an operation.
 #[derive(Debug, Clone)]
 pub(crate) struct Step {
     pub(super) status: u16,
     pub(super) problem: Option<&'static str>,
-    /// Whether the answer has the lock's id.
+    /// Whether the answer names the lock id.
     pub(super) names_lock: bool,
     pub(super) lock_age: Option<i64>,
-    /// Whether the answer has the session, and tells to initialize it.
+    /// `Some` if the answer has the session. Then whether it tells the caller to initialize it.
     pub(super) reads: Option<bool>,
-    /// Whether it changed the session, as far as others could tell.
+    /// Whether other callers can see that the session changed.
     pub(crate) wrote: bool,
     pub(super) after: Model,
 }
 
 impl Model {
-    /// An answer that changes nothing.
+    /// An outcome that changes nothing.
     pub(super) fn says(&self, status: u16) -> Step {
         let after = self.clone();
         let (problem, names_lock, lock_age, reads, wrote) = (None, false, None, None, false);
@@ -45,13 +45,13 @@ impl Model {
 }
 
 impl Step {
-    /// The session after it, whatever was answered.
+    /// The session after this outcome, for any answer.
     pub(crate) fn after(self) -> Model {
         self.after
     }
 
-    /// The session after it, if this was the answer; else why it cannot have been. Times may differ
-    /// by `slack` milliseconds, or at will.
+    /// The session after this outcome, if the answer matches it. Otherwise the first difference.
+    /// Times may differ by `slack` milliseconds; without `slack` they are not compared.
     pub(crate) fn answered(self, answer: &Answer, slack: Option<i64>) -> Result<Model, String> {
         let wrong = |what: &str, should: String| Err(format!("{what} should be {should}"));
         let near = |one: Option<i64>, other: Option<i64>| match (one, other, slack) {
@@ -62,7 +62,7 @@ impl Step {
             return wrong("it", format!("{} {}", self.status, self.problem.unwrap_or_default()));
         }
         if !near(answer.lock_age, self.lock_age) {
-            return wrong("the lock's age", format!("{:?}", self.lock_age));
+            return wrong("the lock age", format!("{:?}", self.lock_age));
         }
         let mut after = self.after;
         let session = after.0.as_ref();
@@ -71,22 +71,25 @@ impl Step {
             return wrong("initialize", (!answer.initialize).to_string());
         }
         if answer.timeout != read.map(|session| session.timeout) {
-            return wrong("the timeout", format!("{:?}", read.map(|session| session.timeout)));
+            return wrong(
+                "the session timeout",
+                format!("{:?}", read.map(|session| session.timeout)),
+            );
         }
         if !near(answer.expires, read.map(|session| session.expires)) {
-            return wrong("its end", format!("{:?}", read.map(|session| session.expires)));
+            return wrong("Session-Expires", format!("{:?}", read.map(|session| session.expires)));
         }
         let items = read.map_or(&b""[..], |session| &session.items);
         if answer.items != items {
-            return wrong("the session", format!("{:?}", String::from_utf8_lossy(items)));
+            return wrong("the session items", format!("{:?}", String::from_utf8_lossy(items)));
         }
         match (answer.lock, &mut after.0) {
             (None, _) if !self.names_lock => Ok(after),
-            (Some(id), Some(session)) if self.names_lock => match session.tell(&id) {
+            (Some(id), Some(session)) if self.names_lock => match session.name_lock(&id) {
                 true => Ok(after),
                 false => wrong("the lock", format!("{:?}", session.lock)),
             },
-            _ => wrong("a lock", if self.names_lock { "told" } else { "kept secret" }.to_owned()),
+            _ => wrong("a lock id", if self.names_lock { "there" } else { "absent" }.to_owned()),
         }
     }
 }

@@ -1,0 +1,18 @@
+//! DynamoDB: the client, the table, conditional writes, and the capacity that calls consume.
+
+mod capacity;
+pub mod client;
+mod expression;
+mod failure;
+mod read;
+mod settings;
+mod store;
+pub mod table;
+mod write;
+
+pub use capacity::Usage;
+pub(crate) use capacity::units;
+pub(crate) use expression::Values;
+pub use settings::{Settings, Ttl};
+pub use store::SessionStore;
+pub(crate) use write::Outcome;

@@ -1,0 +1,131 @@
+//! Why DynamoDB refused a write, told from the item that made the condition false.
+
+use super::waiting::look_units;
+use crate::dynamodb::SessionStore;
+use crate::error::Error;
+use crate::item::attribute::LOCK_GENERATION;
+use crate::item::{Item, LAST_GENERATION, item_bytes};
+use crate::values::{Lock, LockId, Precondition, RequestKey, RequestTime, Session, SessionTimeout};
+
+/// Why a write was refused, if this is no error for the caller.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// Only the session's own timeout, or that it has none, made the condition false.
+    SessionTimeout(Option<SessionTimeout>),
+    /// An earlier send of the same request has done the write. Holds the item.
+    AlreadyDone(Item),
+}
+
+impl Refusal {
+    /// The refusal of a write that only the timeout of `item` refused.
+    fn session_timeout(item: &Item) -> Result<Self, Error> {
+        item.timeout().map(Self::SessionTimeout)
+    }
+}
+
+/// The result of one attempt to lock.
+pub(crate) enum LockAttempt {
+    /// The request has the lock.
+    Locked(Session),
+    /// Another request holds the session. A poll of the item costs this many read units.
+    Held(Lock, f64),
+}
+
+/// What an expired session that is still locked means to a write under its lock.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ExpiredWhileLocked {
+    /// The session can still be written. This is for store, which keeps the holder's work.
+    IsLive,
+    /// The session is gone. This is for release, which has no work to keep.
+    IsGone,
+}
+
+/// Why a write under `lock` was refused.
+///
+/// # Errors
+///
+/// [`Error::NotFound`], [`Error::LockLost`].
+pub(crate) fn why_not_held(
+    image: Option<Item>,
+    lock: LockId,
+    expired_while_locked: ExpiredWhileLocked,
+    time: RequestTime,
+) -> Result<Refusal, Error> {
+    let item = image.ok_or(Error::NotFound)?;
+    let live = item.is_live(time.now)?;
+    let held = item.last_lock_id()? == Some(lock);
+    let writable =
+        live || expired_while_locked == ExpiredWhileLocked::IsLive && item.is_locked()?;
+    if held && writable {
+        return Refusal::session_timeout(&item);
+    }
+    Err(if live { Error::LockLost } else { Error::NotFound })
+}
+
+impl SessionStore {
+    /// The item, if a live session is in it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`].
+    pub(crate) fn live(&self, item: Option<Item>, time: RequestTime) -> Result<Item, Error> {
+        let item = item.ok_or(Error::NotFound)?;
+        if item.is_live(time.now)? { Ok(item) } else { Err(Error::NotFound) }
+    }
+
+    /// Why a store without a lock was refused.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], [`Error::AlreadyExists`], [`Error::Locked`].
+    pub(crate) fn why_not_stored(
+        &self,
+        image: Option<Item>,
+        key: RequestKey,
+        precondition: Precondition,
+        time: RequestTime,
+    ) -> Result<Refusal, Error> {
+        let item = match self.live(image, time) {
+            // The session ended while this write carried its timeout.
+            Err(Error::NotFound) if precondition == Precondition::None => {
+                return Ok(Refusal::SessionTimeout(None));
+            }
+            item => item?,
+        };
+        if item.is_stored_by(&key)? {
+            return Ok(Refusal::AlreadyDone(item));
+        }
+        if precondition == Precondition::New {
+            return Err(Error::AlreadyExists);
+        }
+        match item.lock()? {
+            Some(lock) => Err(Error::Locked(lock)),
+            None => Refusal::session_timeout(&item),
+        }
+    }
+
+    /// Why a live session was not locked. It is locked if an earlier send of the request locked it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::LockReleased`].
+    pub(crate) fn why_not_locked(&self, item: Item, key: RequestKey) -> Result<LockAttempt, Error> {
+        match item.lock()? {
+            Some(lock) if lock.id.key == key => {
+                let initialize = item.lock_initialized()?;
+                let session =
+                    item.session(self.settings.session_timeout, initialize, Some(lock))?;
+                Ok(LockAttempt::Locked(session))
+            }
+            Some(lock) => Ok(LockAttempt::Held(lock, look_units(item_bytes(&item.0)))),
+            // Only two reasons are left: the generation cannot grow, which means a malformed item,
+            // or the lock of this key was released.
+            None => match item.generation()? {
+                Some(last) if last > LAST_GENERATION => {
+                    Err(Error::Malformed { attribute: LOCK_GENERATION })
+                }
+                _ => Err(Error::LockReleased),
+            },
+        }
+    }
+}

@@ -1,0 +1,86 @@
+"""The release artifacts, as `release.sh` makes them."""
+
+import hashlib
+import io
+import pathlib
+import zipfile
+
+import boto3
+from samtranslator.yaml_helper import yaml_parse
+
+import stack
+
+ARTIFACTS = stack.ROOT / "target/release-artifacts"
+VERSION = "0.1.0"
+
+
+def template():
+    return yaml_parse((ARTIFACTS / f"session-state-{VERSION}.yaml").read_text())
+
+
+def test_the_checksums_are_those_of_all_artifacts():
+    lines = (ARTIFACTS / "SHA256SUMS").read_text().splitlines()
+    sums = dict(reversed(line.split()) for line in lines)
+
+    names = {path.name for path in ARTIFACTS.iterdir()} - {"SHA256SUMS"}
+    assert set(sums) == names and len(names) == 3
+    for name, expected in sums.items():
+        assert hashlib.sha256((ARTIFACTS / name).read_bytes()).hexdigest() == expected, name
+
+
+def test_an_archive_has_the_bootstrap_and_lambda_may_run_it():
+    for architecture in ("arm64", "x86_64"):
+        archive = ARTIFACTS / f"session-state-{VERSION}-{architecture}.zip"
+        [entry] = zipfile.ZipFile(archive).infolist()
+        assert entry.filename == "bootstrap"
+        assert entry.external_attr >> 16 == 0o100755
+
+
+def test_the_template_takes_the_archive_of_its_architecture_from_the_bucket():
+    packaged, source = template(), stack.source()
+
+    code = packaged["Globals"]["Function"]["CodeUri"]
+    assert code == {
+        "Bucket": {"Ref": "CodeBucket"},
+        "Key": {"Fn::Sub": f"${{CodeKeyPrefix}}session-state-{VERSION}-${{Architecture}}.zip"},
+    }
+    assert set(packaged["Parameters"]) - set(source["Parameters"]) == {
+        "CodeBucket",
+        "CodeKeyPrefix",
+    }
+    # Nothing is left that only SAM could build.
+    for name, resource in packaged["Resources"].items():
+        if resource["Type"] == "AWS::Serverless::Function":
+            assert "Metadata" not in resource, name
+            properties = dict(source["Resources"][name]["Properties"])
+            assert resource["Properties"] == properties, name
+
+
+def test_the_template_deploys_with_nothing_but_the_bucket(aws):
+    """Into moto: the functions have the archive's code, and the handlers that name their operations."""
+    s3 = boto3.client("s3", "us-east-1")
+    s3.create_bucket(Bucket="releases")
+    for archive in ARTIFACTS.glob("*.zip"):
+        # moto reads the whole archive for each function; the names and places are what is tried here.
+        body = io.BytesIO()
+        with zipfile.ZipFile(body, "w") as small:
+            small.writestr("bootstrap", archive.name)
+        s3.put_object(Bucket="releases", Key=f"0.1.0/{archive.name}", Body=body.getvalue())
+    resources = stack.create(template(), CodeBucket="releases", CodeKeyPrefix="0.1.0/")
+
+    functions = boto3.client("lambda", stack.REGION)
+    for name, physical in resources.items():
+        if name.endswith("Function"):
+            configuration = functions.get_function(FunctionName=physical)["Configuration"]
+            assert configuration["Handler"] == name.removesuffix("Function").lower()
+    assert sum(name.endswith("Function") for name in resources) == 8
+
+
+def test_a_bucket_that_lacks_the_archive_is_refused(aws):
+    boto3.client("s3", "us-east-1").create_bucket(Bucket="releases")
+    failed = False
+    try:
+        stack.create(template(), CodeBucket="releases")
+    except Exception:
+        failed = True
+    assert failed
