@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Usage: tests/faults.sh [--histories | --check] [NAME ...]
+# Usage: tests/faults.sh [--histories | --check | --applies] [NAME ...]
 # Proves the tests: puts faults into a copy of the code, one at a time. The run fails if all tests pass with
 # a fault. With --histories, it takes only the faults that a history can show, and fails if no history of
 # such a fault is impossible. Impossible histories are in target/faults/histories. With --check, it only asks
-# whether each fault still changes the code and compiles: seconds each. With names, it takes only the faults
-# with these names.
+# whether each fault still changes the code and compiles: seconds each. With --applies, only whether it
+# changes the code. With names, it takes only the faults with these names.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 copy=$PWD/target/faults/tree
@@ -13,7 +13,7 @@ seconds=${FAULTS_SECONDS:-60}
 export CARGO_TARGET_DIR=$PWD/target/faults/target
 mode=tests
 case "${1-}" in
-  --histories | --check)
+  --histories | --check | --applies)
     mode=${1#--}
     shift
     ;;
@@ -39,6 +39,14 @@ copy_tree() {
 both() {
   local name=$1 file=$2 change=$3
   [ ${#only[@]} -eq 0 ] || [[ " ${only[*]} " == *" $name "* ]] || return 0
+  if [ $mode = applies ]; then
+    if perl -0pe "$change" "$file" | cmp -s "$file" -; then
+      miss "$name" "the Perl expression does not change $file"
+    else
+      seen=$((seen + 1))
+    fi
+    return
+  fi
   copy_tree
   perl -0pi -e "$change" "$copy/$file"
   if cmp -s "$file" "$copy/$file"; then

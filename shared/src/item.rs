@@ -54,7 +54,8 @@ impl Item {
         self.flag(FLAGS)
     }
 
-    /// Whether the request that took the last lock was told to initialize the session.
+    /// Whether the request that took the last lock was told to initialize the session. Means
+    /// nothing after a lock of AWS's provider, which does not change `LockFlags`.
     pub(crate) fn lock_initialized(&self) -> Result<bool, Error> {
         self.flag(LOCK_FLAGS)
     }
@@ -83,7 +84,8 @@ impl Item {
         self.timestamp(GHOST_SINCE).ok().flatten()
     }
 
-    /// When the lease of `lock` expires. `None` if the item has no lease, or that of another lock.
+    /// When the lease of `lock` expires. `None` if the item has no lease, or the lease of another
+    /// lock.
     fn lease_ends(&self, lock: &LockId) -> Result<Option<Timestamp>, Error> {
         if self.text(LEASE_OF)? != Some(lock.key.to_string().as_str()) {
             return Ok(None);

@@ -5,8 +5,8 @@
 //!
 //! # Layout
 //!
-//! These are the rooms of the code, lowest first. A module may name only its own room and lower
-//! rooms. No operation names another operation. `tests/layers.rs` checks both.
+//! These are the layers of the code, lowest first. A module may name only its own layer and lower
+//! layers. No operation names another operation. `tests/layers.rs` checks both.
 //!
 //! - `values`: session ids, sessions, locks, times and session timeouts. Knows nothing of DynamoDB.
 //!   Each type can hold only valid values.
@@ -15,8 +15,9 @@
 //! - `dynamodb`: the [`client`], the [`table`], the [`SessionStore`], conditional writes, and the
 //!   capacity that calls consume.
 //! - `operations`: a file for each operation: `create`, `fetch`, `lock`, `store`, `release`,
-//!   `touch`, `remove`. Beside them: the deadline, waiting, renewal, and the reasons of refused
-//!   writes.
+//!   `touch`, `remove`. Beside them, the code that operations share: the deadline, waiting, new
+//!   items, renewal, the release of a lock, where a session timeout comes from, and the reasons of
+//!   refused writes.
 //! - `sweep`: deletes expired sessions, one pass over the table after another.
 
 mod dynamodb;

@@ -27,7 +27,8 @@ pub const SESSION_ACTIONS: &str = "Session-Actions";
 /// How long the lock has been held, in seconds with three decimals.
 pub const LOCK_AGE: &str = "Lock-Age";
 
-/// The headers of requests, without `Content-Type`, which describes the body.
+/// The headers of requests, without `Content-Type`, which describes the body. A test compares this
+/// list and the next with the tables in `docs/operations.md`.
 pub const OF_REQUESTS: [&str; 9] = [
     SESSION_ID,
     LOCK_ID,

@@ -67,7 +67,7 @@ pub(crate) fn session_timeout(request: &Request) -> Result<Option<SessionTimeout
     parsed(request, SESSION_TIMEOUT)
 }
 
-/// The options of a lock.
+/// The options of a lock. `max_wait` limits the wait.
 pub(crate) fn lock_options(
     request: &Request,
     max_wait: Duration,
@@ -82,11 +82,12 @@ pub(crate) fn lock_options(
     })
 }
 
-/// How long before Lambda stops the function a wait must end, which leaves time for the answer.
+/// A wait ends at least this long before Lambda stops the function, to leave time for the answer.
 const TIME_TO_ANSWER: Duration = Duration::from_secs(2);
 
-/// How long a lock waits if the request asks for it: no longer than the setting allows, and no
-/// longer than Lambda lets this function run. In whole seconds, as in `Preference-Applied`.
+/// How long a lock waits. `None` if the request does not ask to wait. A wait is no longer than the
+/// setting allows, and no longer than Lambda lets this function run. In whole seconds, as in
+/// `Preference-Applied`.
 pub(crate) fn applied_wait(
     request: &Request,
     max_wait: Duration,
@@ -176,6 +177,8 @@ fn value<'a>(request: &'a Request, name: &'static str) -> Result<Option<&'a str>
     value.to_str().map(Some).map_err(|_| Error::invalid(name, "must be ASCII"))
 }
 
+/// The value of a header, as the type that it has. The error is the name of the header, the word
+/// `is`, and the error of the type, for example `Lock-Lease is not a whole number of seconds`.
 fn parsed<T>(request: &Request, name: &'static str) -> Result<Option<T>, Error>
 where
     T: std::str::FromStr<Err: std::fmt::Display>,

@@ -28,7 +28,8 @@ pub(crate) fn created(created: Created) -> Response<Body> {
     }
 }
 
-/// The session, and the age of its lock if it is locked. Not the lock id, which is the holder's.
+/// The session, and the age of its lock if it is locked. Without the lock id: only the caller of a
+/// lock needs it.
 pub(crate) fn fetched(session: Session, now: Timestamp) -> Response<Body> {
     let lock = session.lock;
     let mut response = with_items(session);
@@ -38,7 +39,8 @@ pub(crate) fn fetched(session: Session, now: Timestamp) -> Response<Body> {
     response
 }
 
-/// The session and the id of the caller's lock.
+/// The `200` of a lock: the session and the id of the caller's lock. [`problem_response`] makes the
+/// `423`.
 pub(crate) fn locked(
     session: Session,
     request: &Request,
@@ -141,6 +143,8 @@ fn private(mut response: Response<Body>) -> Response<Body> {
     response
 }
 
+/// Sets a header. Panics if the value is not visible ASCII: a value that a client has sent must be
+/// of a type that allows nothing else.
 fn set(response: &mut Response<Body>, name: &'static str, value: impl ToString) {
     let value = HeaderValue::from_str(&value.to_string())
         .expect("the values of this crate print visible ASCII");

@@ -12,6 +12,7 @@ use crate::values::{LockId, RequestKey, Timestamp};
 pub(crate) struct Values(HashMap<&'static str, AttributeValue>);
 
 impl Values {
+    /// The time, and the constants that the expressions use. [`Self::with`] adds other values.
     pub(crate) fn at(now: Timestamp) -> Self {
         Self(HashMap::from([
             (":now", text(now)),

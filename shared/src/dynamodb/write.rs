@@ -21,9 +21,10 @@ use crate::values::SessionId;
 /// What DynamoDB did with a conditional write.
 #[derive(Debug)]
 pub(crate) enum Outcome {
-    /// Written. Holds the item if the write asked for it.
+    /// Written. Holds the item before or after the write, if the write asked for it.
     Done(Option<Item>),
-    /// The condition was false, and nothing was written. Holds the item as it is.
+    /// The condition was false, and nothing was written. Holds the item that made it false, or
+    /// `None` if there is no item.
     Refused(Option<Item>),
 }
 

@@ -13,6 +13,7 @@ const MAX_ITEM_BYTES: usize = 400 * 1024;
 
 /// Upper bound of the size of all attributes except the key and `SessionItems`, in bytes: four
 /// dates, four UUIDs, six numbers, `Ver`, their names, and the name of a TTL attribute.
+/// `GhostSince` does not count, because an item with session items is not a ghost.
 const OTHER_BYTES: usize = 4 * 24 + 4 * 36 + 6 * 21 + 1 + 120 + 255;
 
 /// How many bytes of session items fit into the item of this session, before base64.

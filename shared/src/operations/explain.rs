@@ -17,7 +17,7 @@ pub(crate) enum Refusal {
 }
 
 impl Refusal {
-    /// The refusal of a write that only the timeout of `item` refused.
+    /// For a write whose condition was false only because of the session timeout of `item`.
     fn session_timeout(item: &Item) -> Result<Self, Error> {
         item.timeout().map(Self::SessionTimeout)
     }
@@ -31,7 +31,7 @@ pub(crate) enum LockAttempt {
     Held(Lock, f64),
 }
 
-/// What an expired session that is still locked means to a write under its lock.
+/// How a write under a lock treats a session that has expired and is still locked.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ExpiredWhileLocked {
     /// The session can still be written. This is for store, which keeps the holder's work.
@@ -86,7 +86,8 @@ impl SessionStore {
         time: RequestTime,
     ) -> Result<Refusal, Error> {
         let item = match self.live(image, time) {
-            // The session ended while this write carried its timeout.
+            // An earlier image showed a session with its own timeout. That session has ended since,
+            // and the write must be sent again without that timeout.
             Err(Error::NotFound) if precondition == Precondition::None => {
                 return Ok(Refusal::SessionTimeout(None));
             }
@@ -104,7 +105,8 @@ impl SessionStore {
         }
     }
 
-    /// Why a live session was not locked. It is locked if an earlier send of the request locked it.
+    /// Why the lock of a live session was refused. If an earlier send of the same request took the
+    /// lock, this attempt has it, too.
     ///
     /// # Errors
     ///

@@ -18,7 +18,7 @@ use crate::values::{
 /// request.
 const RENEWAL_MARGIN: Duration = Duration::from_secs(5 * 60);
 
-/// How a request wants to lock.
+/// What a lock request asks for.
 #[derive(Debug, Clone, Copy)]
 pub struct LockOptions {
     /// Names the request. A lock with the same key is a resend.
@@ -120,6 +120,7 @@ impl SessionStore {
         self.try_lock(id, options, time).await
     }
 
+    /// Makes one attempt to lock, with one write.
     async fn try_lock(
         &self,
         id: &SessionId,
@@ -127,12 +128,16 @@ impl SessionStore {
         time: RequestTime,
     ) -> Result<LockAttempt, Error> {
         let key = options.key;
+        // DynamoDB computes all new values from the old item. So `LockFlags` gets the flag that
+        // this write clears.
         let mut update = "SET #Locked = :locked, #LockId = :key, #LockDate = :now, \
              #LockFlags = if_not_exists(#Flags, :zero), #Flags = :zero, \
              #LockGeneration = if_not_exists(#LockGeneration, :clock) + :one"
             .to_owned();
         let mut values = Values::at(time.now).key(&key);
         let lease_ends = options.lease.map(|lease| time.now + lease.duration());
+        // This may begin the `REMOVE` clause, and a clause may occur only once. So it comes after
+        // all other `SET` actions.
         match lease_ends {
             Some(end) => {
                 update.push_str(", #LeaseOf = :key, #LeaseEnds = :lease");
@@ -163,7 +168,8 @@ impl SessionStore {
         }
     }
 
-    /// The session after a lock has succeeded. `old` is the item before the lock.
+    /// The session after a lock has succeeded. `old` is the item before the lock, so the new lock
+    /// is made here with the values that the write has set. A resend reads it with [`Item::lock`].
     fn locked_session(
         &self,
         old: &Item,
@@ -180,8 +186,8 @@ impl SessionStore {
         old.session(self.settings.session_timeout, old.is_uninitialized()?, Some(lock))
     }
 
-    /// Undoes a lock of a malformed item: the caller gets a failure without a lock id, and cannot
-    /// release the lock.
+    /// Undoes a lock of a malformed item. The condition of a lock cannot find every malformed
+    /// attribute. The caller gets a failure without a lock id, and cannot release the lock.
     async fn undo_lock(
         &self,
         id: &SessionId,

@@ -14,7 +14,7 @@ impl SessionStore {
     /// `timeout`. If it is `None`, the default timeout applies to the session.
     ///
     /// The generation starts here, not with the first lock. Otherwise a late copy of a lock of the
-    /// previous session, which brings an earlier clock, could produce the same lock id again.
+    /// previous session could start it from an earlier clock, and produce the same lock id again.
     pub(crate) fn new_item(
         &self,
         now: Timestamp,

@@ -97,7 +97,7 @@ impl SessionStore {
         }
     }
 
-    /// Stores under the lock. `LockId` stays on the item: a resend is recognised by it.
+    /// Stores under the lock. `LockId` stays on the item: a resend is recognized by it.
     async fn store_held(
         &self,
         id: &SessionId,

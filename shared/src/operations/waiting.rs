@@ -84,6 +84,8 @@ impl SessionStore {
         key: RequestKey,
         time: RequestTime,
     ) -> Result<Look, Error> {
+        // The attributes that `Item::is_live` and `Item::lock` need. `LockId` is enough to tell a
+        // locked session from a ghost.
         let projection =
             "#Expires, #Locked, #LockId, #LockGeneration, #LockDate, #LeaseOf, #LeaseEnds";
         let (hash_key, value) = self.key(id);
@@ -100,13 +102,12 @@ impl SessionStore {
         self.meter.looked();
         let units = units(output.consumed_capacity());
         let lock = match output.item.map(Item) {
-            // An expired session is absent, even if it is locked. A locked session has a LockId, so
-            // `is_live` does not take it for a ghost.
+            // An expired session is absent, even if it is locked.
             Some(item) if item.is_live(time.now)? => item.lock()?,
             _ => None,
         };
         // A lock with the same key was taken by an earlier send of this request. The write
-        // recognises it.
+        // recognizes it.
         Ok(match lock.filter(|lock| !lock.lease_expired(time.now) && lock.id.key != key) {
             Some(lock) => Look::Held(lock, units),
             None => Look::Free,

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use super::{RequestKey, Timestamp};
 
-/// One request's exclusive hold on a session.
+/// The lock of one request on a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lock {
-    /// The id of this hold. No other hold ever has the same id.
+    /// The lock id. No other lock ever has the same id.
     pub id: LockId,
-    /// When the hold began, by the clock of the server that locked.
+    /// When the request took the lock, by the clock of the server that wrote it.
     pub date: Timestamp,
     /// When the lease expires and another request may take the lock over. `None`: the lock stands
     /// until it is released.
@@ -19,7 +19,8 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// How long the lock has been held. Zero if the clocks of two machines disagree.
+    /// How long the lock has been held. Zero if `now` is before the lock's date: that date can come
+    /// from the clock of another machine.
     pub fn age(&self, now: Timestamp) -> Duration {
         now.since(self.date)
     }
@@ -30,7 +31,7 @@ impl Lock {
     }
 }
 
-/// Names one hold: the key of the request that locked, and the generation.
+/// Names one lock: the key of the request that took it, and the generation.
 ///
 /// The generation is a fencing token: it grows with every lock. The text form is
 /// `{key}.{generation}`. If AWS's provider locked an item that this service never locked, the

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::Timestamp;
 
-/// How long after a request arrived its operation may still start a call to DynamoDB, beside the
-/// wait that the request asked for. After that, a late copy of the request could undo newer work.
+/// An operation starts no call to DynamoDB later than this after its request arrived. A requested
+/// wait is added. A call after that, for a late copy of the request, could undo newer work.
 pub const WRITE_DEADLINE: Duration = Duration::from_secs(10);
 
 /// The clock of one request.
@@ -14,8 +14,8 @@ pub struct RequestTime {
     /// The current time by the service's own clock. It decides whether a session has expired, and a
     /// new `Expires` counts from it.
     pub now: Timestamp,
-    /// When the request reached the service, by API Gateway's clock. The request must not undo
-    /// newer work.
+    /// When the request reached the service, by API Gateway's clock. The write deadline counts from
+    /// it, and a remove without a lock spares a session that was created after it.
     pub received: Timestamp,
 }
 

@@ -13,7 +13,8 @@ pub struct Session {
     pub timeout: SessionTimeout,
     /// When the session expires.
     pub expires: Timestamp,
-    /// Whether the caller must initialize the session. The service tells exactly one request so.
+    /// Whether the caller must initialize the session. This is true for exactly one request, and
+    /// for its resends.
     pub initialize: bool,
     /// The current lock, if the session is locked: the caller's own after lock, the holder's after
     /// fetch.

@@ -9,7 +9,7 @@ pub enum StoreMode {
     WithLock(LockId),
     /// Without a lock.
     WithoutLock {
-        /// Names the request. A resend with the same key is recognised.
+        /// Names the request. A resend with the same key is recognized.
         key: RequestKey,
         /// What the store may overwrite.
         precondition: Precondition,
