@@ -5,19 +5,19 @@
 #   session-state-VERSION.yaml                                          the template that uses them
 #   SHA256SUMS
 #
-# The same source, toolchain and cargo-lambda make the same bytes, wherever the source lies.
-# `--check` makes them a second time, in another folder, and compares; `--check x86_64` only those of
-# this architecture.
+# The build is reproducible: the same source, toolchain and cargo-lambda make the same bytes in any folder.
+# `--check` builds the artifacts a second time in another folder and compares the bytes.
+# `--check x86_64` and `--check arm64` build only this architecture a second time.
 # Needs cargo-lambda with zig, rustup and Python 3. docs/deploy.md says how to deploy the artifacts.
 set -euo pipefail
 cd "$(dirname "$0")"
-# flags SOURCE: paths of this machine do not belong into the artifacts.
+# flags SOURCE: prints the compiler flags that keep the paths of this machine out of the artifacts.
 flags() {
   printf -- '--remap-path-prefix=%s=/cargo --remap-path-prefix=%s=/source' "${CARGO_HOME:-$HOME/.cargo}" "$1"
 }
 case "${*:-}" in
   "" | --check | "--check arm64" | "--check x86_64") ;;
-  # For those who build the same elsewhere, and want to compile it once.
+  # With these flags, another command such as `sam build` can reuse what this script compiles.
   --rustflags)
     flags "$PWD"
     exit
@@ -36,15 +36,11 @@ rustup target list --installed | grep -q '^aarch64-unknown-linux-gnu$' || rustup
 
 architectures="arm64 x86_64"
 
-# compile SOURCE OUTPUT ARCHITECTURE: makes the zip of the tree SOURCE in the folder OUTPUT. Each
-# architecture has a target folder of its own, so that both can be built at the same time. That of arm64
-# is the one that `sam build` uses.
+# compile SOURCE OUTPUT ARCHITECTURE: makes the zip of the tree SOURCE in the folder OUTPUT.
 compile() {
   local source=$1 output=$2 architecture=$3
-  local target=$source/target
-  [ "$architecture" = arm64 ] || target=$source/target/$architecture
   # As `sam build` does it, in the folder that the template names.
-  (cd "$source/functions" && CARGO_TARGET_DIR=$target RUSTFLAGS=$(flags "$source") \
+  (cd "$source/functions" && RUSTFLAGS=$(flags "$source") \
     cargo lambda build --release --locked "--${architecture/_/-}" --bin session-state \
     --lambda-dir "$source/target/lambda-$architecture")
   python3 - "$source/target/lambda-$architecture/session-state/bootstrap" \
@@ -59,7 +55,7 @@ with zipfile.ZipFile(archive, "w") as file, open(binary, "rb") as code:
 PYTHON
 }
 
-# package SOURCE OUTPUT: makes the template that takes the zips from a bucket.
+# package SOURCE OUTPUT: writes the template that takes the zips from a bucket.
 package() {
   local source=$1 output=$2
   python3 - "$source/template.yaml" "$output/session-state-$version.yaml" "$version" <<'PYTHON'
@@ -74,7 +70,7 @@ def replaced(pattern, new, count):
 
 key = "${CodeKeyPrefix}session-state-%s-${Architecture}.zip" % version
 replaced(r"^    CodeUri: functions$", f"    CodeUri:\n      Bucket: !Ref CodeBucket\n      Key: !Sub {key}", 1)
-# How SAM builds a function.
+# Removes the instructions for SAM's build.
 replaced(r"^    Metadata:\n      BuildMethod: .*\n      BuildProperties:\n        Binary: .*\n", "", 8)
 replaced(r"^Parameters:\n", """Parameters:
   CodeBucket:
@@ -84,7 +80,7 @@ replaced(r"^Parameters:\n", """Parameters:
   CodeKeyPrefix:
     Type: String
     Default: ''
-    Description: The prefix of the zips in the bucket, with a slash at its end. Empty: no prefix.
+    Description: The prefix of the zips in the bucket, with a slash at its end. Leave it empty if there is no prefix.
 """, 1)
 replaced(r"^    ParameterGroups:\n", """    ParameterGroups:
       - Label: { default: The release }
@@ -94,18 +90,13 @@ open(packaged, "w").write(text)
 PYTHON
 }
 
-# build SOURCE OUTPUT ARCHITECTURE...: makes the artifacts, all architectures at the same time.
+# build SOURCE OUTPUT ARCHITECTURE...: makes the artifacts for these architectures.
 build() {
-  local source=$1 output=$2 architecture build builds=()
-  rm -rf "$output" && mkdir -p "$output" "$source/target"
+  local source=$1 output=$2 architecture
+  rm -rf "$output" && mkdir -p "$output"
   for architecture in "${@:3}"; do
-    compile "$source" "$output" "$architecture" >"$output/$architecture.log" 2>&1 &
-    builds+=("$!")
+    compile "$source" "$output" "$architecture"
   done
-  for build in "${builds[@]}"; do
-    wait "$build" || { cat "$output"/*.log; exit 1; }
-  done
-  rm "$output"/*.log
   package "$source" "$output"
   (cd "$output" && sha256sum session-state-* >SHA256SUMS)
 }
@@ -123,5 +114,5 @@ if [ "${1-}" = --check ]; then
   build "$again/somewhere/else" "$again/artifacts" ${2:-$architectures}
   (cd "$again/artifacts" && sha256sum --check --quiet --ignore-missing "$artifacts/SHA256SUMS")
   rm -rf "$again"
-  echo "made twice, the same bytes: ${2:-$architectures}"
+  echo "both builds made the same bytes: ${2:-$architectures}"
 fi

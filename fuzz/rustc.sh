@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The compiler of `fuzz/run.sh` (RUSTC_WRAPPER): adds libFuzzer's coverage to the code that reads the
-# fuzzer's bytes, and leaves all other dependencies as they are. With coverage in everything, the build
-# takes twice as long, and the fuzzer runs more slowly.
+# `fuzz/run.sh` sets this script as RUSTC_WRAPPER: cargo calls it instead of the compiler. The script adds
+# libFuzzer's coverage to the crates that read the fuzzer's bytes. It does not change how other crates are
+# compiled. With coverage in all crates, the build takes twice as long, and the fuzzer runs more slowly.
 set -euo pipefail
 covered=" functions session_store fuzz event item lambda_http aws_lambda_events aws_sdk_dynamodb
   aws_smithy_json aws_smithy_types serde_json http percent_encoding base64 jiff uuid "
@@ -11,7 +11,7 @@ for argument in "$@"; do
   [ "$next" != 1 ] || { crate=$argument; break; }
   [ "$argument" != --crate-name ] || next=1
 done
-# The names of build scripts and macros are not among them.
+# Build scripts and macros have other crate names, so they get no coverage.
 if [[ " ${covered//$'\n'/ } " == *" $crate "* ]]; then
   set -- "$@" -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \

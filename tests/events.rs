@@ -13,6 +13,9 @@ pub(crate) fn file(name: &str) -> String {
     std::fs::read_to_string(folder.join(format!("{name}.json"))).unwrap()
 }
 
+/// The hash key of the session of the events.
+const SESSION: &str = "shop-aiaeqbqafqboaeebkycyqgyb";
+
 /// The session of the events, locked as the events that come after a lock say.
 async fn locked() -> (Table, App) {
     let table = Table::new().await;
@@ -22,7 +25,7 @@ async fn locked() -> (Table, App) {
     let expires = now + std::time::Duration::from_secs(1200);
     table
         .put(json!({
-            "SessionId": { "S": "shop-aiaeqbqafqboaeebkycyqgyb" },
+            "SessionId": { "S": SESSION },
             "CreateDate": { "S": now.to_string() },
             "Expires": { "S": expires.to_string() },
             "Locked": { "N": "1" },
@@ -65,6 +68,25 @@ fn each_event_names_the_route_of_its_operation() {
         assert_eq!(event["routeKey"], route);
         assert_eq!(event["requestContext"]["routeKey"], route);
         assert_eq!(event["requestContext"]["http"]["method"], operation.method().as_str());
+    }
+}
+
+#[tokio::test]
+async fn a_function_refuses_the_event_of_another_operation_and_changes_nothing() {
+    for own in Operation::ALL {
+        for other in Operation::ALL.into_iter().filter(|other| *other != own) {
+            let (table, app) = locked().await;
+            let before = table.item_of(SESSION).await;
+            let mut event: Value = serde_json::from_str(&file(other.name())).unwrap();
+
+            let by_route = local::gateway::invoke(&app, own, event.to_string()).await;
+            // Without a route key, method and path say which operation it is.
+            event.as_object_mut().unwrap().remove("routeKey");
+            let by_path = local::gateway::invoke(&app, own, event.to_string()).await;
+
+            assert_eq!((by_route, by_path), (None, None), "{} by {}", other.name(), own.name());
+            assert_eq!(table.item_of(SESSION).await, before);
+        }
     }
 }
 

@@ -1,18 +1,18 @@
-//! The rooms of the code: no module of `session-store` names a module above it.
+//! The layers of the code: no module of `session-store` names a module above it.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// The rooms, lowest first, as in `shared/src/lib.rs`.
-const ROOMS: [&str; 6] = ["values", "error", "item", "dynamodb", "operations", "sweep"];
+/// The layers, lowest first, as in `shared/src/lib.rs`.
+const LAYERS: [&str; 6] = ["values", "error", "item", "dynamodb", "operations", "sweep"];
 
 const OPERATIONS: [&str; 7] = ["create", "fetch", "lock", "store", "release", "touch", "remove"];
 
-/// The name of every file of a room, and its code without comments.
-fn files(room: &str) -> Vec<(String, String)> {
+/// The name of every file of a layer, and its code without comments.
+fn files(layer: &str) -> Vec<(String, String)> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/src");
-    let mut paths = vec![source.join(format!("{room}.rs"))];
-    if let Ok(folder) = std::fs::read_dir(source.join(room)) {
+    let mut paths = vec![source.join(format!("{layer}.rs"))];
+    if let Ok(folder) = std::fs::read_dir(source.join(layer)) {
         paths.extend(folder.map(|entry| entry.unwrap().path()));
     }
     let read = |path: std::path::PathBuf| {
@@ -33,14 +33,14 @@ fn named<'a>(code: &'a str, prefix: &str) -> BTreeSet<&'a str> {
 }
 
 #[test]
-fn no_room_names_a_room_above_it() {
-    for (level, room) in ROOMS.iter().enumerate() {
-        let files = files(room);
+fn no_layer_names_a_layer_above_it() {
+    for (level, layer) in LAYERS.iter().enumerate() {
+        let files = files(layer);
         assert!(!files.is_empty());
         for (file, code) in files {
             for other in named(&code, "crate::") {
-                let below = ROOMS[..=level].contains(&other);
-                assert!(below, "{room}: {file}.rs names crate::{other}");
+                let below = LAYERS[..=level].contains(&other);
+                assert!(below, "{layer}: {file}.rs names crate::{other}");
             }
         }
     }

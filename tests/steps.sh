@@ -1,5 +1,6 @@
-# For scripts of several steps: says how long each took. `source tests/steps.sh`, then `step NAME` before
-# each step, and `steps_done` after the last.
+# Measures how long each step of a script takes.
+# Usage: `source tests/steps.sh`, then call `step NAME` before each step. After the last step, call
+# `steps_done`, which prints the times.
 steps_took=()
 step_name=
 step() {
@@ -16,5 +17,5 @@ steps_done() {
   steps_end
   printf '\n'
   printf '%s\n' "${steps_took[@]}"
-  printf '%6d s  in all\n' "$SECONDS"
+  printf '%6d s  total\n' "$SECONDS"
 }

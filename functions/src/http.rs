@@ -14,4 +14,4 @@ pub(crate) use request::{
     session_hash, session_id, session_timeout, store_mode,
 };
 pub(crate) use request_event::request_event;
-pub(crate) use response::{created, fetched, locked, no_content, problem_response, stored};
+pub(crate) use response::{created, fetched, lock_acquired, no_content, problem_response, stored};

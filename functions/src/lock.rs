@@ -14,5 +14,5 @@ pub(crate) async fn lock(
     let id = http::session_id(request, app.allow_dashes)?;
     let lock_options = http::lock_options(request, app.max_wait, time.now)?;
     let session = app.sessions.lock(&id, lock_options, time).await?;
-    Ok(http::locked(session, request, app.max_wait, time.now))
+    Ok(http::lock_acquired(session, request, app.max_wait, time.now))
 }

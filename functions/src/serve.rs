@@ -26,37 +26,35 @@ pub async fn serve() -> Result<(), Error> {
     let (assignment, app) = &started.await.inspect_err(|error| {
         tracing::error!(error = error_chain(&**error), "function cannot start");
     })?;
-    match *assignment {
-        Assignment::Operation(operation) => serve_operation(app, operation).await,
-        Assignment::Sweep => serve_sweep(app).await,
-        Assignment::ByRoute => serve_any(app).await,
+    lambda_runtime::run(service_fn(|event| answer(app, *assignment, event))).await
+}
+
+async fn answer(
+    app: &App,
+    assignment: Assignment,
+    event: LambdaEvent<Value>,
+) -> Result<Value, Error> {
+    let is_request = event.payload.get("requestContext").is_some();
+    match assignment {
+        Assignment::Operation(operation) => answer_request(app, Some(operation), event).await,
+        Assignment::ByRoute if is_request => answer_request(app, None, event).await,
+        Assignment::ByRoute | Assignment::Sweep => run_sweep(app, event).await,
     }
 }
 
-async fn serve_operation(app: &App, operation: Operation) -> Result<(), Error> {
-    lambda_runtime::run(service_fn(async |event: LambdaEvent<ApiGatewayV2httpRequest>| {
-        event::respond(app, operation, event).await.map_err(Error::from)
-    }))
-    .await
-}
-
-async fn serve_sweep(app: &App) -> Result<(), Error> {
-    lambda_runtime::run(service_fn(|event| run_sweep(app, event))).await
-}
-
-/// Serves each request with the operation of its route. Any other event starts a sweep.
-async fn serve_any(app: &App) -> Result<(), Error> {
-    lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
-        let LambdaEvent { payload, context } = event;
-        if payload.get("requestContext").is_none() {
-            return run_sweep(app, LambdaEvent { payload, context }).await;
-        }
-        let request: ApiGatewayV2httpRequest = serde_json::from_value(payload)?;
-        let operation = event::operation(&request).ok_or(RouteError::Unknown)?;
-        let response = event::respond(app, operation, LambdaEvent { payload: request, context });
-        Ok(serde_json::to_value(response.await?)?)
-    }))
-    .await
+/// Answers a request with `own`, or with the operation of its route.
+async fn answer_request(
+    app: &App,
+    own: Option<Operation>,
+    event: LambdaEvent<Value>,
+) -> Result<Value, Error> {
+    let LambdaEvent { payload, context } = event;
+    // The parser's error could quote the event, and with it a session id.
+    let request: ApiGatewayV2httpRequest = serde_json::from_value(payload)
+        .map_err(|_| "the event is not a request of an HTTP API (payload format 2.0)")?;
+    let own = own.or_else(|| event::operation(&request)).ok_or(RouteError::Unknown)?;
+    let response = event::respond(app, own, LambdaEvent { payload: request, context }).await?;
+    Ok(serde_json::to_value(response)?)
 }
 
 async fn run_sweep(app: &App, event: LambdaEvent<Value>) -> Result<Value, Error> {

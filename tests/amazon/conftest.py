@@ -1,4 +1,4 @@
-"""A made-up account for every test."""
+"""The fixture `aws`: each test gets an empty AWS account in moto, with a bucket for the code."""
 
 import io
 import zipfile

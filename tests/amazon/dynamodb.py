@@ -1,4 +1,4 @@
-"""Amazon's DynamoDB Local, and a guard in front of it that enforces a role's policy."""
+"""Runs Amazon's DynamoDB Local, and a guard in front of it that enforces the policy of a role."""
 
 import contextlib
 import http.client
@@ -15,7 +15,7 @@ from moto.iam.access_control import IAMPolicy, PermissionResult
 
 import stack
 
-# The `local` that is built already, or the one that a plain build makes.
+# The binary of `local`. Without the variable LOCAL, it is the debug build.
 LOCAL = pathlib.Path(os.environ.get("LOCAL", stack.ROOT / "target/debug/local"))
 JARS = pathlib.Path(os.environ.get("DYNAMODB_LOCAL", stack.ROOT / "target/dynamodb-local"))
 
@@ -27,24 +27,24 @@ def free_port():
 
 
 def wait_for(port, process):
-    """Until somebody listens; at the most a minute."""
+    """Waits until the process listens on the port, for about a minute at most."""
     for _ in range(600):
-        assert process.poll() is None, "it ended before it listened"
+        assert process.poll() is None, f"the process ended before it listened on port {port}"
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
             return
         time.sleep(0.1)
-    raise TimeoutError(f"nobody listens on {port}")
+    raise TimeoutError(f"no process listens on port {port}")
 
 
 @contextlib.contextmanager
 def local():
-    """DynamoDB Local on a port that is free, which it gives."""
+    """Runs DynamoDB Local on a free port, and yields the port."""
     port = free_port()
     main = "com.amazonaws.services.dynamodbv2.local.main.ServerRunner"
     command = ["java", f"-Djava.library.path={JARS}", "-cp", f"{JARS}/*", main]
     process = subprocess.Popen(
         command + ["-inMemory", "-port", str(port)],
-        # It leaves a file of its own where it starts.
+        # DynamoDB Local writes a file into its working directory.
         cwd=JARS,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -58,7 +58,10 @@ def local():
 
 
 def permitted(statements, action, arn, request):
-    """Whether a role with the statements may. moto does not know LeadingKeys, so it is decided here."""
+    """Whether the statements of a role allow the action on the table.
+
+    moto does not support the condition key LeadingKeys, so this function checks it.
+    """
     key = [value["S"] for value in request.get("Key", {}).values()]
 
     def applies(statement):
@@ -77,7 +80,12 @@ def permitted(statements, action, arn, request):
 
 @contextlib.contextmanager
 def guarded(upstream, statements):
-    """Passes on what the statements allow, and refuses the rest as DynamoDB does."""
+    """Runs a guard in front of the DynamoDB Local on port `upstream`.
+
+    The guard forwards the calls that the statements allow. It answers all other calls as DynamoDB
+    does, with AccessDeniedException. Yields the port of the guard and the list of the actions that
+    it has received.
+    """
     seen = []
 
     class Guard(http.server.BaseHTTPRequestHandler):

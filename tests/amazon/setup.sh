@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs Amazon's tools below target/, for `run.sh`: SAM, cargo-lambda, cfn-lint, moto, DynamoDB Local.
+# Installs the tools that `run.sh` needs into target/: SAM, cargo-lambda, cfn-lint, moto and DynamoDB Local.
 # Needs Python 3.10 or later, Java 17 or later, Maven and rustup.
 set -euo pipefail
 cd "$(dirname "$0")/../.."

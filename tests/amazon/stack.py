@@ -1,4 +1,4 @@
-"""The template as CloudFormation would see it, and a stack of it in moto."""
+"""Transforms the template for CloudFormation, as AWS does, and creates stacks in moto."""
 
 import json
 import os
@@ -14,12 +14,12 @@ REGION = "eu-central-1"
 ACCOUNT = "123456789012"
 NO_VALUE = object()
 
-# The transform asks for it.
+# SAM's transform reads the region from this variable.
 os.environ["AWS_DEFAULT_REGION"] = REGION
 
 
 class ManagedPolicies:
-    """Amazon's policies by name, as the transform asks for them."""
+    """The ARNs of AWS's managed policies. SAM's transform calls `load`."""
 
     def load(self):
         names = {
@@ -30,21 +30,27 @@ class ManagedPolicies:
 
 
 def source():
-    """The template as it is written."""
+    """Returns template.yaml, before SAM's transform."""
     return yaml_parse((ROOT / "template.yaml").read_text())
 
 
 def transformed(template=None):
-    """A template without SAM, as the service that deploys it makes it; ours, if none is given."""
+    """Returns the CloudFormation template that SAM's transform makes of a template.
+
+    The default is template.yaml.
+    """
     if template is None:
         template = source()
-        # What `sam package` does.
+        # `sam package` sets the location of the code in the same way.
         template["Globals"]["Function"]["CodeUri"] = {"Bucket": "code", "Key": "code.zip"}
     return transform(template, {}, ManagedPolicies())
 
 
 def resolved(**parameters):
-    """The resources of a stack with these parameters; what only AWS knows stays as it is written."""
+    """Returns the resources of a stack with these parameters.
+
+    References to values that only AWS knows stay unresolved.
+    """
     template = transformed()
     known = {name: str(p["Default"]) for name, p in template["Parameters"].items()}
     known |= {"AWS::Partition": "aws", "AWS::Region": REGION, "AWS::AccountId": ACCOUNT}
@@ -86,13 +92,16 @@ def resolved(**parameters):
 
 
 def create(template=None, **parameters):
-    """A stack in moto, with these parameters: its resources' names. Ours, if no template is given."""
-    lists = [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]
+    """Creates a stack with these parameters in moto, and returns its physical ids by logical id.
+
+    The default template is template.yaml.
+    """
+    given = [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]
     cloudformation = boto3.client("cloudformation", REGION)
     cloudformation.create_stack(
         StackName="sessions",
         TemplateBody=json.dumps(transformed(template)),
-        Parameters=lists,
+        Parameters=given,
         Capabilities=["CAPABILITY_IAM"],
     )
     stack = cloudformation.describe_stacks(StackName="sessions")["Stacks"][0]

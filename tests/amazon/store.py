@@ -1,4 +1,4 @@
-"""The store's tests, as they run over the embedded DynamoDB, over Amazon's DynamoDB Local."""
+"""Runs the store's tests with Amazon's DynamoDB Local instead of the embedded DynamoDB."""
 
 import os
 import subprocess

@@ -1,7 +1,8 @@
-"""Each function as it is deployed, in Amazon's Runtime Interface Emulator, over DynamoDB Local.
+"""Runs each function as deployed, in Amazon's Runtime Interface Emulator, with DynamoDB Local.
 
-It has the environment that the template gives it, and of ours nothing else; and DynamoDB refuses
-whatever its role does not allow.
+A function gets the environment variables of the template and of Lambda. From the environment of the
+tests it gets only PATH. A guard in front of DynamoDB Local denies every call that the role of the
+function does not allow.
 """
 
 import contextlib
@@ -66,11 +67,15 @@ def statements(operation):
 
 @contextlib.contextmanager
 def running(operation, upstream, role=None, variables=None):
-    """The function, and what it logs; under another operation's role, or with other variables."""
+    """Runs the function of an operation.
+
+    `role` names another operation, whose role the function gets. `variables` replace environment
+    variables.
+    """
     properties = stack.resolved()[f"{operation.capitalize()}Function"]["Properties"]
     with dynamodb.guarded(upstream, statements(role or operation)) as (port, seen):
         environment = properties["Environment"]["Variables"] | {
-            # What Lambda gives, from the template's logging configuration.
+            # Lambda sets these two from the logging configuration of the template.
             "AWS_LAMBDA_LOG_FORMAT": properties["LoggingConfig"]["LogFormat"],
             "AWS_LAMBDA_LOG_LEVEL": properties["LoggingConfig"]["ApplicationLogLevel"],
             "_HANDLER": properties["Handler"],
@@ -80,7 +85,7 @@ def running(operation, upstream, role=None, variables=None):
             "AWS_REGION": stack.REGION,
             "AWS_ACCESS_KEY_ID": "local",
             "AWS_SECRET_ACCESS_KEY": "local",
-            # Where DynamoDB is, in the SDK's own words.
+            # The SDK reads the address of DynamoDB from this variable.
             "AWS_ENDPOINT_URL_DYNAMODB": f"http://127.0.0.1:{port}",
             "PATH": os.environ["PATH"],
         } | (variables or {})
@@ -120,14 +125,14 @@ class Function:
             return json.load(answer)
 
     def lines(self):
-        """The JSON lines of its log, after its end."""
+        """Stops the function, and returns the JSON lines of its log."""
         self.process.kill()
         lines = self.process.stdout.read().splitlines()
         return [json.loads(line) for line in lines if line.startswith("{")]
 
 
 def locked(table):
-    """The session of the events, under the lock of the events that come after a lock."""
+    """Puts the session of the events into the table, with the lock that the events name."""
     event = json.loads((stack.ROOT / "events/store.json").read_text())
     key, generation = event["headers"]["lock-id"].split(".")
     item = KEY | {
@@ -168,20 +173,20 @@ def test_a_function_refuses_the_event_of_another_operation(table, upstream):
         lines = function.lines()
     [line] = [line for line in lines if line.get("level") == "ERROR"]
     assert line["operation"] == "fetch", line
-    # The first line of the log says what runs.
+    # The first line of the log has the version and the operation.
     assert lines[0]["version"] == "0.1.0" and lines[0]["assignment"] == "fetch", lines[0]
 
 
-def test_without_a_handler_the_route_of_the_event_names_the_operation(table, upstream):
-    """The emulator hands over no handler of its own, as `cargo lambda` does not."""
+def test_with_the_handler_bootstrap_the_route_of_the_event_names_the_operation(table, upstream):
+    """`bootstrap` names no operation. Tools such as `cargo lambda` set this handler."""
     locked(table)
     with running("fetch", upstream, variables={"_HANDLER": "bootstrap"}) as function:
         assert function.send("fetch")["statusCode"] == 200
-        # By its route it is a lock, which the role of fetch may do as well.
+        # The route of this event names the lock operation. The role of fetch allows its calls too.
         assert function.send("lock")["statusCode"] == 423
 
 
-def test_a_handler_that_is_no_operation_stops_the_function(table, upstream):
+def test_a_function_with_an_unknown_handler_does_not_start(table, upstream):
     with running("fetch", upstream, variables={"_HANDLER": "fetsch"}) as function:
         with pytest.raises(Exception):
             function.send("fetch")
@@ -189,7 +194,7 @@ def test_a_handler_that_is_no_operation_stops_the_function(table, upstream):
     assert any("_HANDLER" in line.get("error", "") for line in lines), lines
 
 
-def test_a_lock_may_look_under_its_own_role(table, upstream):
+def test_the_role_of_lock_allows_a_waiter_to_read_the_lock(table, upstream):
     locked(table)
     other = "00000000-0000-4000-8000-000000000001"
     seen = json.loads((stack.ROOT / "events/store.json").read_text())["headers"]["lock-id"]
@@ -220,8 +225,8 @@ def test_the_sweep_answers_its_event_under_its_own_role(table, upstream):
     assert "Item" not in table.get_item(TableName=TABLE, Key={"SessionId": {"S": "gone"}})
 
 
-def test_the_sweep_may_not_write_to_a_session(table, upstream):
-    """It asks to mark a ghost, which its role has no permission for unless ghosts are deleted."""
+def test_the_default_role_of_the_sweep_cannot_mark_a_ghost_item(table, upstream):
+    """The function tries to mark a ghost item. Only a stack that deletes ghosts allows this."""
     table.put_item(TableName=TABLE, Item={"SessionId": {"S": "ghost"}, "Flags": {"N": "0"}})
     variables = {"SWEEP_GHOSTS_AFTER_HOURS": "24"}
     with running("sweep", upstream, variables=variables) as function:
@@ -239,8 +244,8 @@ def test_the_sweep_may_not_write_to_a_session(table, upstream):
     [("create", "lock"), ("fetch", "remove"), ("lock", "remove"), ("store", "remove")]
     + [("release", "create"), ("touch", "remove"), ("remove", "lock")],
 )
-def test_under_another_role_it_fails_and_says_so(table, upstream, operation, role):
-    """That the guard guards, and that a refusal of a role is a failure and not a missing session."""
+def test_under_another_role_a_function_answers_503_and_logs_why(table, upstream, operation, role):
+    """The guard enforces roles. A denied call is a failure, so the function does not answer 404."""
     locked(table)
     with running(operation, upstream, role) as function:
         answer = function.send(operation)

@@ -1,4 +1,4 @@
-"""The release artifacts, as `release.sh` makes them."""
+"""Checks the release artifacts that `release.sh` makes."""
 
 import hashlib
 import io
@@ -18,7 +18,7 @@ def template():
     return yaml_parse((ARTIFACTS / f"session-state-{VERSION}.yaml").read_text())
 
 
-def test_the_checksums_are_those_of_all_artifacts():
+def test_sha256sums_has_the_checksum_of_every_artifact():
     lines = (ARTIFACTS / "SHA256SUMS").read_text().splitlines()
     sums = dict(reversed(line.split()) for line in lines)
 
@@ -28,7 +28,7 @@ def test_the_checksums_are_those_of_all_artifacts():
         assert hashlib.sha256((ARTIFACTS / name).read_bytes()).hexdigest() == expected, name
 
 
-def test_an_archive_has_the_bootstrap_and_lambda_may_run_it():
+def test_each_archive_has_one_file_an_executable_bootstrap():
     for architecture in ("arm64", "x86_64"):
         archive = ARTIFACTS / f"session-state-{VERSION}-{architecture}.zip"
         [entry] = zipfile.ZipFile(archive).infolist()
@@ -36,7 +36,7 @@ def test_an_archive_has_the_bootstrap_and_lambda_may_run_it():
         assert entry.external_attr >> 16 == 0o100755
 
 
-def test_the_template_takes_the_archive_of_its_architecture_from_the_bucket():
+def test_the_template_takes_the_archive_of_the_chosen_architecture_from_the_bucket():
     packaged, source = template(), stack.source()
 
     code = packaged["Globals"]["Function"]["CodeUri"]
@@ -48,7 +48,7 @@ def test_the_template_takes_the_archive_of_its_architecture_from_the_bucket():
         "CodeBucket",
         "CodeKeyPrefix",
     }
-    # Nothing is left that only SAM could build.
+    # The functions keep their properties, but have no build instructions for SAM.
     for name, resource in packaged["Resources"].items():
         if resource["Type"] == "AWS::Serverless::Function":
             assert "Metadata" not in resource, name
@@ -56,12 +56,13 @@ def test_the_template_takes_the_archive_of_its_architecture_from_the_bucket():
             assert resource["Properties"] == properties, name
 
 
-def test_the_template_deploys_with_nothing_but_the_bucket(aws):
-    """Into moto: the functions have the archive's code, and the handlers that name their operations."""
+def test_the_template_needs_only_the_bucket_parameters(aws):
+    """Deploys into moto. The handler of each function names its operation."""
     s3 = boto3.client("s3", "us-east-1")
     s3.create_bucket(Bucket="releases")
     for archive in ARTIFACTS.glob("*.zip"):
-        # moto reads the whole archive for each function; the names and places are what is tried here.
+        # moto reads the whole archive for each function. The archives are small here, because the
+        # test needs only their names and locations.
         body = io.BytesIO()
         with zipfile.ZipFile(body, "w") as small:
             small.writestr("bootstrap", archive.name)
@@ -76,7 +77,7 @@ def test_the_template_deploys_with_nothing_but_the_bucket(aws):
     assert sum(name.endswith("Function") for name in resources) == 8
 
 
-def test_a_bucket_that_lacks_the_archive_is_refused(aws):
+def test_a_stack_fails_if_the_bucket_lacks_the_archive(aws):
     boto3.client("s3", "us-east-1").create_bucket(Bucket="releases")
     failed = False
     try:

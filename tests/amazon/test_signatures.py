@@ -1,4 +1,4 @@
-"""What botocore signs, `local --iam` takes; and nothing else."""
+"""`local --iam` accepts requests that botocore has signed, and refuses all other requests."""
 
 import contextlib
 import datetime
@@ -55,7 +55,7 @@ def sign(unsigned, credentials=GOOD, service="execute-api"):
     return unsigned
 
 
-def test_a_signed_request_passes(url):
+def test_a_signed_request_is_accepted(url):
     assert send(sign(request(url, body=bytes(range(256))))) in (201, 204)
     assert send(sign(request(url, path="/apps/my%20sh%C3%B6p/session"))) in (201, 204)
     assert send(sign(request(url, path="/apps/shop/session?b=2&a=1%20"))) in (201, 204)
@@ -74,7 +74,7 @@ def test_a_wrongly_signed_request_is_refused(url):
     assert send(changed) == 403
 
 
-def test_an_expired_request_is_refused(url, monkeypatch):
+def test_a_request_that_was_signed_6_minutes_ago_is_refused(url, monkeypatch):
     class Past(datetime.datetime):
         @classmethod
         def now(cls, tz=None):

@@ -1,7 +1,8 @@
-"""What the template makes: in a stack of moto's, and where moto leaves something out, as resolved.
+"""Checks what the template deploys.
 
-moto's CloudFormation knows no API Gateway, alarms and schedules, and drops a function's architecture,
-a table's TTL and encryption, and a role's managed policies.
+Most tests create a stack in moto. moto's CloudFormation does not support API Gateway, alarms and
+schedules. It drops the architecture of a function, the TTL and the encryption of a table, and the
+managed policies of a role. The tests of these parts read the resolved or transformed template.
 """
 
 import json
@@ -36,7 +37,7 @@ def function(resources, operation):
     )
 
 
-def test_by_default_the_table_is_that_of_aws_provider_with_ttl_on(aws):
+def test_the_default_table_has_the_name_and_key_of_aws_provider_and_uses_ttl(aws):
     resources = stack.create()
 
     made = table()
@@ -50,7 +51,7 @@ def test_by_default_the_table_is_that_of_aws_provider_with_ttl_on(aws):
     assert resources["Table"] == TABLE
 
 
-def test_by_default_functions_are_arm64_and_know_the_table(aws):
+def test_by_default_the_functions_run_on_arm64_and_use_the_table(aws):
     resources = stack.create()
 
     for operation in ACTIONS:
@@ -66,7 +67,7 @@ def test_by_default_functions_are_arm64_and_know_the_table(aws):
         assert made["Role"].rsplit("/", 1)[-1] == resources[f"{operation}FunctionRole"]
 
 
-def test_an_adopted_table_stays_as_it_is(aws):
+def test_a_stack_does_not_change_an_adopted_table(aws):
     boto3.client("dynamodb").create_table(
         TableName="Old",
         KeySchema=[{"AttributeName": "Id", "KeyType": "HASH"}],
@@ -81,14 +82,14 @@ def test_an_adopted_table_stays_as_it_is(aws):
     assert function(resources, "Lock")["Environment"]["Variables"]["TABLE_NAME"] == "Old"
 
 
-def test_provisioned_capacity(aws):
+def test_the_table_can_have_provisioned_capacity(aws):
     stack.create(BillingMode="PROVISIONED", ReadCapacityUnits="20")
 
     throughput = table()["ProvisionedThroughput"]
     assert (throughput["ReadCapacityUnits"], throughput["WriteCapacityUnits"]) == (20, 5)
 
 
-def test_a_key_of_your_own(aws):
+def test_your_own_kms_key_encrypts_the_table_and_every_role_may_use_it(aws):
     key = boto3.client("kms").create_key()["KeyMetadata"]["Arn"]
 
     resources = stack.create(KmsKeyArn=key)
@@ -103,7 +104,7 @@ def test_a_key_of_your_own(aws):
         }
 
 
-def test_x86_64(aws):
+def test_the_functions_can_run_on_x86_64(aws):
     stack.create(Architecture="x86_64")
 
     for operation in ACTIONS:
@@ -118,21 +119,21 @@ def test_the_table_outlives_the_stack():
 
 
 def statements(resources, operation):
-    """All that the inline policies of a function's role allow."""
+    """Returns the statements of all inline policies of the function's role."""
     iam = boto3.client("iam")
     role = resources[f"{operation}FunctionRole"]
     found = []
     for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
         document = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
-        # moto keeps what CloudFormation gave it as Python prints it, which YAML reads.
+        # moto may return the text of a Python dict. The YAML parser can read it.
         document = yaml.safe_load(document) if isinstance(document, str) else document
-        # moto leaves a text where a condition has left a statement out.
+        # Where a condition removes a statement, moto leaves a string.
         found += [statement for statement in document["Statement"] if isinstance(statement, dict)]
     return found
 
 
-def test_each_role_allows_what_its_operation_needs_on_its_table_and_nothing_else(aws):
-    """moto's enforcement looks at no table's name, so its policy evaluator is asked directly."""
+def test_each_role_allows_only_the_actions_of_its_operation_and_only_on_its_table(aws):
+    """Asks moto's policy evaluator directly, because moto's enforcement ignores the table name."""
     every = boto3.client("dynamodb").meta.service_model.operation_names
     resources = stack.create()
     arn = f"arn:aws:dynamodb:{stack.REGION}:{stack.ACCOUNT}:table/"
@@ -148,14 +149,14 @@ def test_each_role_allows_what_its_operation_needs_on_its_table_and_nothing_else
                 assert permitted == expected, (operation, action, name)
 
 
-def test_a_role_has_no_other_policies_than_for_logs_and_traces():
+def test_each_role_has_only_the_managed_policies_for_logs_and_traces():
     for operation in ACTIONS:
         role = stack.resolved()[f"{operation}FunctionRole"]["Properties"]
         names = {arn.rsplit("/", 1)[-1] for arn in role["ManagedPolicyArns"]}
         assert names == {"AWSLambdaBasicExecutionRole", "AWSXrayWriteOnlyAccess"}, operation
 
 
-def test_a_web_tier_has_its_own_application_and_no_other(aws):
+def test_the_caller_policy_allows_only_the_application_of_the_web_tier(aws):
     assert "CallerPolicy" in stack.create(CallerApplication="shop")
     document = stack.resolved(CallerApplication="shop")["CallerPolicy"]["Properties"]
     policy = IAMPolicy(json.dumps(document["PolicyDocument"]).replace("${Api}", "abcdefghij"))
@@ -194,12 +195,12 @@ def test_the_template_and_openapi_have_the_same_routes_to_the_same_operations():
     assert routes == described
 
 
-def test_every_route_asks_for_a_signature():
+def test_every_route_requires_a_signature():
     for route, item in routes_of_template().items():
         assert item["security"] == [{"AWS_IAM": []}], route
 
 
-def test_the_access_log_has_no_header():
+def test_the_access_log_has_no_headers_and_no_paths():
     stage = stack.transformed()["Resources"]["ApiApiGatewayDefaultStage"]["Properties"]
     line = json.loads(stage["AccessLogSettings"]["Format"])
 
@@ -222,11 +223,11 @@ def test_the_sweep_is_scheduled_with_retries_and_a_dead_letter_queue(aws):
     assert invoke["MaximumRetryAttempts"] == 2
     queue = {"Fn::GetAtt": ["DeadLetters", "Arn"]}
     assert invoke["DestinationConfig"]["OnFailure"]["Destination"] == queue
-    # Both may write into the queue.
+    # SAM makes this role, which lets the schedule write into the queue.
     assert "SweepFunctionScheduleRole" in stack.create()
 
 
-def test_the_sweep_writes_its_position_and_where_it_deletes_ghosts_marks_them(aws):
+def test_the_sweep_may_update_only_its_position_unless_it_deletes_ghost_items(aws):
     code = (stack.ROOT / "shared/src/sweep/position.rs").read_text()
     [position] = re.findall(r'const KEY: &str =\s*"(\w+)"', code)
 
@@ -245,7 +246,7 @@ def test_the_sweep_writes_its_position_and_where_it_deletes_ghosts_marks_them(aw
     ]
 
 
-def test_the_variables_of_the_template_are_those_of_the_settings():
+def test_the_settings_page_lists_the_variables_of_the_template():
     source = stack.source()
     sweep = source["Resources"]["SweepFunction"]["Properties"]["Environment"]["Variables"]
     variables = set(source["Globals"]["Function"]["Environment"]["Variables"]) | set(sweep)
@@ -258,7 +259,7 @@ def test_the_variables_of_the_template_are_those_of_the_settings():
     assert documented == variables | of_lambda
 
 
-def test_every_function_is_the_same_build_and_its_handler_names_its_operation():
+def test_all_functions_share_one_build_and_each_handler_names_its_operation():
     functions = {
         name: resource
         for name, resource in stack.source()["Resources"].items()
@@ -266,12 +267,12 @@ def test_every_function_is_the_same_build_and_its_handler_names_its_operation():
     }
     handlers = {n: f["Properties"]["Handler"] for n, f in functions.items()}
     assert handlers == {n: n.removesuffix("Function").lower() for n in functions}
-    # SAM builds those once that have the same metadata.
+    # SAM makes one build for all functions that have the same metadata.
     builds = [f["Metadata"] for f in functions.values()]
     assert builds == [builds[0]] * 8
 
 
-def test_a_wait_ends_before_the_function_and_the_gateway_do():
+def test_a_wait_ends_before_the_timeouts_of_the_function_and_of_api_gateway():
     parameters = stack.source()["Parameters"]
 
     longest = parameters["MaxWaitSeconds"]["MaxValue"] + 10
@@ -285,16 +286,16 @@ def test_every_parameter_is_documented_and_grouped():
     groups = source["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
 
     assert sorted(p for group in groups for p in group["Parameters"]) == sorted(parameters)
-    readme = (stack.ROOT / "docs/deploy.md").read_text()
-    documented = re.findall(r"^\| `(\w+)` \|", readme.split("## Parameters")[1], re.MULTILINE)
+    page = (stack.ROOT / "docs/deploy.md").read_text()
+    documented = re.findall(r"^\| `(\w+)` \|", page.split("## Parameters")[1], re.MULTILINE)
     assert documented == list(parameters)
     for name, default in re.findall(
-        r"^\| `(\w+)` \| (?:`([^`]*)`|none) \|", readme.split("## Parameters")[1], re.MULTILINE
+        r"^\| `(\w+)` \| (?:`([^`]*)`|none) \|", page.split("## Parameters")[1], re.MULTILINE
     ):
         assert str(parameters[name]["Default"]) == default, name
 
 
-def test_an_alarm_tells_the_topic_where_there_is_one():
+def test_every_alarm_notifies_the_topic_if_one_is_set_and_is_in_the_runbook():
     alarms = {
         name: resource["Properties"]
         for name, resource in stack.transformed()["Resources"].items()
@@ -308,7 +309,7 @@ def test_an_alarm_tells_the_topic_where_there_is_one():
         assert f"## {name.removesuffix('Alarm')}" in runbook, name
 
 
-def test_a_domain_is_an_option():
+def test_the_custom_domain_is_optional():
     resources = stack.transformed()["Resources"]
 
     assert resources["Domain"]["Condition"] == "HasDomain"

@@ -122,29 +122,38 @@ impl Error {
     }
 
     fn detail(&self) -> String {
-        match self {
-            Self::Invalid { .. } => self.to_string(),
+        let fixed = match self {
+            Self::Invalid { .. } => return self.to_string(),
             Self::Store(error) => match error {
-                Store::NotFound => "The session was never created, was removed, or has expired.".to_owned(),
+                Store::TooLarge { size, limit } => {
+                    return format!(
+                        "The session has {size} bytes, and at most {limit} bytes fit. If the \
+                         request came with a lock, the lock was released."
+                    );
+                }
+                Store::Malformed { attribute } => {
+                    return format!("The item's attribute {attribute} is malformed.");
+                }
+                Store::NotFound => "The session was never created, was removed, or has expired.",
                 Store::LockLost => {
-                    "The caller no longer holds the lock. This request wrote nothing.".to_owned()
+                    "The caller no longer holds the lock. This request wrote nothing."
                 }
                 Store::LockReleased => {
-                    "The lock that this Idempotency-Key took was released. Lock again with a new key."
-                        .to_owned()
+                    "The lock that this Idempotency-Key took was released. Lock again with a new \
+                     key."
                 }
-                Store::AlreadyExists => "If-None-Match: * asked for a new session, and a live session has this id.".to_owned(),
-                Store::TooLarge { size, limit } => format!(
-                    "The session has {size} bytes, and at most {limit} bytes fit. If the request came with a lock, the lock was released."
-                ),
-                Store::Locked(_) => "Retry after the number of seconds in Retry-After.".to_owned(),
-                Store::Malformed { attribute } => format!("The item's attribute {attribute} is malformed."),
-                Store::TooLate => "Nothing was written. Send the request again.".to_owned(),
+                Store::AlreadyExists => {
+                    "If-None-Match: * asked for a new session, and a live session has this id."
+                }
+                Store::Locked(_) => "Retry after the number of seconds in Retry-After.",
+                Store::TooLate => "Nothing was written. Send the request again.",
                 Store::DynamoDb { .. } => {
-                    "The service does not know whether the request took effect. Send it again with the same Idempotency-Key.".to_owned()
+                    "The service does not know whether the request took effect. Send it again \
+                     with the same Idempotency-Key."
                 }
             },
-        }
+        };
+        fixed.to_owned()
     }
 }
 

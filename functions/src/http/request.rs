@@ -124,7 +124,7 @@ pub(crate) fn lease_to_renew(request: &Request) -> Result<Option<(LockId, Lease)
 
 /// How the request stores: under its lock, or without a lock and with a precondition.
 pub(crate) fn store_mode(request: &Request) -> Result<StoreMode, Error> {
-    let (new, live) = (is_any(request, IF_NONE_MATCH)?, is_any(request, IF_MATCH)?);
+    let (new, live) = (is_star(request, IF_NONE_MATCH)?, is_star(request, IF_MATCH)?);
     let lock = lock_id(request)?;
     let precondition = match (new, live) {
         (false, false) => Precondition::None,
@@ -191,7 +191,7 @@ where
 }
 
 /// Whether the request has this precondition. Only `*` is valid: sessions have no entity tags.
-fn is_any(request: &Request, name: &'static str) -> Result<bool, Error> {
+fn is_star(request: &Request, name: &'static str) -> Result<bool, Error> {
     match value(request, name)? {
         None => Ok(false),
         Some("*") => Ok(true),

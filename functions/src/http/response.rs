@@ -41,7 +41,7 @@ pub(crate) fn fetched(session: Session, now: Timestamp) -> Response<Body> {
 
 /// The `200` of a lock: the session and the id of the caller's lock. [`problem_response`] makes the
 /// `423`.
-pub(crate) fn locked(
+pub(crate) fn lock_acquired(
     session: Session,
     request: &Request,
     max_wait: Duration,
@@ -52,12 +52,17 @@ pub(crate) fn locked(
     if let Some(lock) = lock {
         set(&mut response, LOCK_ID, lock.id);
     }
-    note_wait(&mut response, request, max_wait, now);
+    set_preference_applied(&mut response, request, max_wait, now);
     response
 }
 
 /// Sets `Preference-Applied` if the request asked to wait.
-fn note_wait(response: &mut Response<Body>, request: &Request, max_wait: Duration, now: Timestamp) {
+fn set_preference_applied(
+    response: &mut Response<Body>,
+    request: &Request,
+    max_wait: Duration,
+    now: Timestamp,
+) {
     if let Ok(Some(wait)) = applied_wait(request, max_wait, now) {
         set(response, PREFERENCE_APPLIED, format_args!("wait={}", wait.as_secs()));
     }
@@ -110,13 +115,13 @@ pub(crate) fn problem_response(
         set(&mut response, RETRY_AFTER.as_str(), retry_after(lock, has_waited, now));
         // Only a lock waits. Store and remove can also answer 423, but they are not POST.
         if *request.method() == Method::POST {
-            note_wait(&mut response, request, max_wait, time.now);
+            set_preference_applied(&mut response, request, max_wait, time.now);
         }
     }
     if problem.status == 503 {
         set(&mut response, RETRY_AFTER.as_str(), TRY_AGAIN);
     }
-    private(response)
+    no_store(response)
 }
 
 fn with_items(session: Session) -> Response<Body> {
@@ -128,17 +133,17 @@ fn with_items(session: Session) -> Response<Body> {
     if session.initialize {
         set(&mut response, SESSION_ACTIONS, "initialize");
     }
-    private(response)
+    no_store(response)
 }
 
 fn empty(status: StatusCode) -> Response<Body> {
     let mut response = Response::new(Body::Empty);
     *response.status_mut() = status;
-    private(response)
+    no_store(response)
 }
 
 /// No cache may keep a session.
-fn private(mut response: Response<Body>) -> Response<Body> {
+fn no_store(mut response: Response<Body>) -> Response<Body> {
     set(&mut response, CACHE_CONTROL.as_str(), "no-store");
     response
 }

@@ -26,7 +26,7 @@ impl Refusal {
 /// The result of one attempt to lock.
 pub(crate) enum LockAttempt {
     /// The request has the lock.
-    Locked(Session),
+    Acquired(Session),
     /// Another request holds the session. A poll of the item costs this many read units.
     Held(Lock, f64),
 }
@@ -117,7 +117,7 @@ impl SessionStore {
                 let initialize = item.lock_initialized()?;
                 let session =
                     item.session(self.settings.session_timeout, initialize, Some(lock))?;
-                Ok(LockAttempt::Locked(session))
+                Ok(LockAttempt::Acquired(session))
             }
             Some(lock) => Ok(LockAttempt::Held(lock, look_units(item_bytes(&item.0)))),
             // Only two reasons are left: the generation cannot grow, which means a malformed item,

@@ -77,7 +77,7 @@ impl SessionStore {
     ) -> Result<(Session, RequestTime), Error> {
         let started = Instant::now();
         let (mut lock, mut backoff) = match self.first_attempt(id, options, time).await? {
-            LockAttempt::Locked(session) => return Ok((session, time)),
+            LockAttempt::Acquired(session) => return Ok((session, time)),
             LockAttempt::Held(lock, units) => (lock, PollBackoff::new(&lock, units)),
         };
         while let Some(left) =
@@ -93,7 +93,7 @@ impl SessionStore {
                     lock = held;
                 }
                 Look::Free => match self.try_lock(id, options, now).await? {
-                    LockAttempt::Locked(session) => return Ok((session, now)),
+                    LockAttempt::Acquired(session) => return Ok((session, now)),
                     LockAttempt::Held(held, units) => {
                         backoff = PollBackoff::new(&held, units);
                         lock = held;
@@ -162,7 +162,7 @@ impl SessionStore {
                 if session.is_err() {
                     self.undo_lock(id, key, time).await?;
                 }
-                session.map(LockAttempt::Locked)
+                session.map(LockAttempt::Acquired)
             }
             Outcome::Refused(image) => self.why_not_locked(self.live(image, time)?, key),
         }
