@@ -6,9 +6,8 @@ use std::path::Path;
 
 use functions::http::{ProblemKind, header};
 use functions::{Config, Operation};
-use serde_json::Value;
 
-use crate::openapi::document;
+use crate::openapi::{described, document, examples, parameters};
 
 fn file(name: &str) -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name)).unwrap()
@@ -42,8 +41,7 @@ fn every_operation_is_documented_with_its_route_and_its_statuses() {
         let row = rows.iter().find(|row| row[0] == operation.name()).unwrap();
         assert_eq!(row[2], format!("{} {}", operation.method(), operation.path()));
         let documented: BTreeSet<&str> = row[3].split(", ").collect();
-        let method = operation.method().as_str().to_ascii_lowercase();
-        let described = &document["paths"][operation.path()][&method]["responses"];
+        let described = &described(&document, operation)["responses"];
         // The page lists these below the table: the statuses that every operation can have, and
         // those of API Gateway.
         let every = ["400", "403", "500", "503"];
@@ -66,16 +64,7 @@ fn openapi_has_every_request_header_for_the_operations_of_its_row_and_no_others(
     let document = document();
     for row in table("docs/operations.md", "Request headers") {
         for operation in Operation::ALL {
-            let method = operation.method().as_str().to_ascii_lowercase();
-            let path = &document["paths"][operation.path()];
-            let parameters = [&path["parameters"], &path[&method]["parameters"]];
-            let parameters = parameters.into_iter().filter_map(Value::as_array).flatten();
-            let described = parameters
-                .map(|parameter| match parameter["$ref"].as_str() {
-                    Some(reference) => document.pointer(&reference[1..]).unwrap(),
-                    None => parameter,
-                })
-                .any(|parameter| parameter["name"] == row[0]);
+            let described = parameters(&document, operation).contains_key(row[0].as_str());
             let documented = row[1].starts_with("all")
                 || row[1].split([',', ';', ' ']).any(|word| word == operation.name());
             assert_eq!(described, documented, "{} of {}", row[0], operation.name());
@@ -87,23 +76,12 @@ fn openapi_has_every_request_header_for_the_operations_of_its_row_and_no_others(
 fn every_problem_is_documented_with_its_status() {
     let rows = table("docs/operations.md", "Problems");
     let documented: BTreeSet<_> =
-        rows.iter().map(|row| (row[0].as_str(), row[1].as_str())).collect();
+        rows.iter().map(|row| (format!("urn:session-state:{}", row[0]), row[1].clone())).collect();
 
-    let document = document();
-    let responses = document["components"]["responses"].as_object().unwrap();
-    let examples = responses.values().flat_map(|response| {
-        let content = &response["content"]["application/problem+json"];
-        let several = content["examples"].as_object().into_iter().flatten();
-        several.map(|(_, example)| &example["value"]).chain(content.get("example"))
-    });
-    let described: BTreeSet<_> = examples
-        .map(|example| {
-            let kind = example["type"].as_str().unwrap();
-            (kind.strip_prefix("urn:session-state:").unwrap(), example["status"].to_string())
-        })
+    let described: BTreeSet<_> = examples(&document())
+        .into_iter()
+        .map(|(kind, example)| (kind, example["status"].to_string()))
         .collect();
-    let described: BTreeSet<_> =
-        described.iter().map(|(kind, status)| (*kind, status.as_str())).collect();
     assert_eq!(documented, described);
     assert_eq!(documented.len(), ProblemKind::ALL.len());
 }

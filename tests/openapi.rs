@@ -23,9 +23,23 @@ fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
     }
 }
 
-fn described(document: &Value, operation: Operation) -> &Value {
+pub(crate) fn described(document: &Value, operation: Operation) -> &Value {
     let method = operation.method().as_str().to_ascii_lowercase();
     &document["paths"][operation.path()][&method]
+}
+
+/// The example of each type of problem.
+pub(crate) fn examples(document: &Value) -> BTreeMap<String, Value> {
+    let mut examples = BTreeMap::new();
+    for response in document["components"]["responses"].as_object().unwrap().values() {
+        let content = &response["content"]["application/problem+json"];
+        let several = content["examples"].as_object().into_iter().flatten();
+        let several = several.map(|(_, example)| &example["value"]);
+        for example in several.chain(content.get("example")) {
+            examples.insert(example["type"].as_str().unwrap().to_owned(), example.clone());
+        }
+    }
+    examples
 }
 
 #[test]
@@ -59,15 +73,7 @@ fn every_kind_of_problem_is_described_with_its_status_and_an_example_as_it_is_se
         .map(|kind| serde_json::to_value(kind).unwrap().as_str().unwrap().to_owned());
     assert_eq!(listed, BTreeSet::from(kinds));
 
-    let mut examples = BTreeMap::new();
-    for response in document["components"]["responses"].as_object().unwrap().values() {
-        let content = &response["content"]["application/problem+json"];
-        let several = content["examples"].as_object().into_iter().flatten();
-        let several = several.map(|(_, example)| &example["value"]);
-        for example in several.chain(content.get("example")) {
-            examples.insert(example["type"].as_str().unwrap().to_owned(), example.clone());
-        }
-    }
+    let mut examples = examples(&document);
     let lock = session_store::Lock {
         id: format!("{}.7", key(1)).parse().unwrap(),
         date: session_store::Timestamp::from_millis(0).unwrap(),
@@ -211,7 +217,7 @@ fn every_header_that_is_read_is_described() {
 }
 
 /// The parameters of an operation, each with whether it is required.
-fn parameters(document: &Value, operation: Operation) -> BTreeMap<&str, bool> {
+pub(crate) fn parameters(document: &Value, operation: Operation) -> BTreeMap<&str, bool> {
     let of_the_path = document["paths"][operation.path()]["parameters"].as_array();
     let own = described(document, operation)["parameters"].as_array();
     let all = of_the_path.into_iter().chain(own).flatten();
