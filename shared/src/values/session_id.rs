@@ -27,13 +27,10 @@ pub enum InvalidSessionId {
     #[error("must have no dash: it could name a session of another application")]
     Dash,
     /// The application's name is empty or longer than 255 UTF-16 units.
-    #[error(
-        "the application must have 1 to {} UTF-16 units",
-        SessionId::MAX_APPLICATION_UTF16_UNITS
-    )]
+    #[error("must have 1 to {} UTF-16 units", SessionId::MAX_APPLICATION_UTF16_UNITS)]
     ApplicationLength,
     /// The application's name has a control character.
-    #[error("the application must have no control characters")]
+    #[error("must have no control characters")]
     ApplicationControl,
 }
 
