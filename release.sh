@@ -71,7 +71,7 @@ def replaced(pattern, new, count):
 key = "${CodeKeyPrefix}session-state-%s-${Architecture}.zip" % version
 replaced(r"^    CodeUri: functions$", f"    CodeUri:\n      Bucket: !Ref CodeBucket\n      Key: !Sub {key}", 1)
 # Removes the instructions for SAM's build.
-replaced(r"^    Metadata:\n      BuildMethod: .*\n      BuildProperties:\n        Binary: .*\n", "", 8)
+replaced(r"^    Metadata:\n      BuildMethod: .*\n      BuildProperties:\n        Binary: .*\n", "", 9)
 replaced(r"^Parameters:\n", """Parameters:
   CodeBucket:
     Type: String

@@ -35,7 +35,8 @@ enum Plan {
     Fetch { key: u8 },
     Lock { key: u8, timeout: Option<u32>, lease: Option<u32> },
     StoreHeld { lock: usize, timeout: Option<u32> },
-    StoreFree { by: fn(Key) -> By, key: u8, timeout: Option<u32> },
+    StoreFree { by: fn(Key) -> By, key: u8, items: u8, timeout: Option<u32> },
+    Inspect,
     Release { lock: usize, timeout: Option<u32> },
     Touch { timeout: Option<u32>, lease: Option<(usize, u32)> },
     Remove { lock: Option<usize> },
@@ -58,8 +59,9 @@ fn plan() -> impl Strategy<Value = Plan> {
         6 => (key.clone(), timeout(), option::weighted(0.3, lease()))
             .prop_map(|(key, timeout, lease)| Plan::Lock { key, timeout, lease }),
         4 => (lock(), timeout()).prop_map(|(lock, timeout)| Plan::StoreHeld { lock, timeout }),
-        2 => (by, key, timeout())
-            .prop_map(|(by, key, timeout)| Plan::StoreFree { by, key, timeout }),
+        3 => (by, key, 0..2_u8, timeout())
+            .prop_map(|(by, key, items, timeout)| Plan::StoreFree { by, key, items, timeout }),
+        1 => Just(Plan::Inspect),
         2 => (lock(), timeout()).prop_map(|(lock, timeout)| Plan::Release { lock, timeout }),
         2 => (timeout(), option::weighted(0.5, (lock(), lease())))
             .prop_map(|(timeout, lease)| Plan::Touch { timeout, lease }),
@@ -93,7 +95,10 @@ impl Case<'_> {
             Plan::StoreHeld { lock, timeout } => {
                 Op::Store { by: By::Lock(self.named_lock(lock)), items, timeout }
             }
-            Plan::StoreFree { by, key, timeout } => Op::Store { by: by(uuid(key)), items, timeout },
+            Plan::StoreFree { by, key, items, timeout } => {
+                Op::Store { by: by(uuid(key)), items: vec![items], timeout }
+            }
+            Plan::Inspect => Op::Inspect,
             Plan::Release { lock, timeout } => Op::Release { lock: self.named_lock(lock), timeout },
             Plan::Touch { timeout, lease } => {
                 let lease = lease.map(|(lock, seconds)| (self.named_lock(lock), seconds));
@@ -164,11 +169,13 @@ async fn make_older(table: &Table, session: &str, millis: i64) {
 }
 
 /// Every possible answer, except those to requests that are invalid or fail.
-const ANSWERS: [&str; 23] = [
+const ANSWERS: [&str; 26] = [
     "create 200",
     "create 201",
     "fetch 200",
     "fetch 404",
+    "inspect 200",
+    "inspect 404",
     "lock 200",
     "lock 404",
     "lock 409",
@@ -178,6 +185,7 @@ const ANSWERS: [&str; 23] = [
     "store 404",
     "store 409",
     "store 412",
+    "store 422",
     "store 423",
     "release 204",
     "release 404",

@@ -44,6 +44,7 @@ async fn each_event_is_answered_as_its_operation_succeeds() {
     for (operation, status) in [
         (Operation::Create, 200),
         (Operation::Fetch, 200),
+        (Operation::Inspect, 200),
         (Operation::Lock, 200),
         (Operation::Store, 204),
         (Operation::Release, 204),

@@ -1,7 +1,7 @@
 //! Fetch: read a session without locking it.
 
 use serde_json::json;
-use session_store::{Error, Precondition, StoreMode};
+use session_store::{Error, LockOptions, Precondition, StoreMode};
 
 use crate::support::proxy::Fault;
 use crate::support::{MINUTE, Table, at, id, key, minutes, old};
@@ -124,4 +124,48 @@ async fn a_fetch_renews_by_the_session_s_own_timeout() {
     let session = table.sessions.fetch(&id(), key(1), at(3 * MINUTE)).await.unwrap();
 
     assert_eq!(session.expires, at(7 * MINUTE).now);
+}
+
+#[tokio::test]
+async fn a_store_ends_what_a_fetch_was_told() {
+    for by in ["lock", "live", "whole", "aws"] {
+        let table = Table::new().await;
+        table.create(at(0)).await;
+        assert!(table.sessions.fetch(&id(), key(1), at(1)).await.unwrap().initialize);
+        let without = |precondition| StoreMode::WithoutLock { key: key(2), precondition };
+        match by {
+            "lock" => {
+                let mode = StoreMode::WithLock(table.lock(key(2), at(2)).await);
+                table.sessions.store(&id(), mode, b"", None, at(2)).await.unwrap();
+            }
+            "live" => {
+                let mode = without(Precondition::Live);
+                table.sessions.store(&id(), mode, b"", None, at(2)).await.unwrap();
+            }
+            "whole" => {
+                let mode = without(Precondition::None);
+                table.sessions.store(&id(), mode, b"", None, at(2)).await.unwrap();
+            }
+            // AWS's provider writes this for an empty collection, and keeps our attributes.
+            _ => {
+                let items = json!({ "S": "AAAAAA==" });
+                table.change(|item| drop(item.insert("SessionItems".to_owned(), items))).await;
+            }
+        }
+
+        let resent = table.sessions.fetch(&id(), key(1), at(3)).await.unwrap();
+
+        assert!(!resent.initialize, "{by}");
+    }
+}
+
+#[tokio::test]
+async fn a_fetch_reports_no_lock_whose_lease_has_expired() {
+    let table = Table::new().await;
+    table.create(at(0)).await;
+    let options = LockOptions { lease: Some("60".parse().unwrap()), ..LockOptions::new(key(1)) };
+    table.sessions.lock(&id(), options, at(1)).await.unwrap();
+
+    assert!(table.sessions.fetch(&id(), key(2), at(60)).await.unwrap().lock.is_some());
+    assert!(table.sessions.fetch(&id(), key(3), at(61)).await.unwrap().lock.is_none());
 }

@@ -16,7 +16,7 @@ async fn service_at(url: &str) -> Service {
     let mut table = Table::new().await;
     let settings = table.sessions.settings().clone();
     table.sessions = SessionStore::new(client::at(url), settings);
-    Service::over(table, false)
+    Service::new_over(table)
 }
 
 /// The URL of a local port on which no process listens.
@@ -58,11 +58,13 @@ async fn a_failure_is_one_log_line_with_all_causes_and_the_caller_sees_no_cause(
     let log = log::text();
     let lines: Vec<_> = log.lines().filter(|line| line.contains("ERROR")).collect();
     assert_eq!(lines.len(), 1, "{log}");
-    for part in ["UpdateItem failed: ", "refused", "operation=\"lock\"", "session.hash="] {
+    for part in
+        ["UpdateItem failed: ", "could not be reached", "operation=\"lock\"", "session.hash="]
+    {
         assert!(lines[0].contains(part), "{part} in {}", lines[0]);
     }
     let body = String::from_utf8(answer.body).unwrap();
-    for hidden in ["UpdateItem", "refused", "127.0.0.1"] {
+    for hidden in ["UpdateItem", "reached", "127.0.0.1"] {
         assert!(!body.contains(hidden), "{hidden} in {body}");
     }
 }
@@ -102,9 +104,11 @@ async fn a_lock_that_dynamodb_does_not_answer_fails_before_the_gateway_times_out
 async fn a_missing_table_is_a_failure_and_not_a_missing_session() {
     let table = Table::new().await.configured(|settings| settings.table = "NoSuchTable".to_owned());
     let app = App::new(table.sessions.clone());
-    let service = Service::over(table, false);
+    let service = Service::new_over(table);
 
-    assert_eq!(service.ask("GET", &[], b"").await.refusal(), "503 unavailable");
+    let answer = service.ask("GET", &[], b"").await;
+    assert_eq!(answer.refusal(), "500 rejected");
+    assert_eq!(answer.header("retry-after"), None);
     assert!(functions::sweep(&app, &serde_json::Value::Null, "", None, at(0).now).await.is_err());
     let looked = table::describe(&service.table.client, "NoSuchTable").await;
     assert!(matches!(looked, Err(table::TableError::Missing { .. })));
@@ -113,9 +117,9 @@ async fn a_missing_table_is_a_failure_and_not_a_missing_session() {
 #[tokio::test]
 async fn a_call_that_dynamodb_finds_invalid_is_a_failure_and_not_a_too_large_session() {
     let table = Table::new().await.configured(|settings| settings.hash_key = "Id".to_owned());
-    let service = Service::over(table, false);
+    let service = Service::new_over(table);
 
     let answer = service.ask("PUT", &[], b"small").await;
 
-    assert_eq!(answer.refusal(), "503 unavailable");
+    assert_eq!(answer.refusal(), "500 rejected");
 }

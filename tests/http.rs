@@ -5,6 +5,7 @@ use session_store::Timestamp;
 
 use crate::support::http::Service;
 use crate::support::key;
+use crate::support::proxy::Fault;
 
 /// A service with an unlocked session that has these items.
 async fn stored(items: &[u8]) -> Service {
@@ -311,4 +312,58 @@ async fn the_gateway_refuses_an_unreadable_path_with_400_and_a_too_large_body_wi
     assert_eq!(service.send("GET", "/apps/%FF/session", &id, b"").await.status, 400);
     let body = vec![0; 10 * 1024 * 1024 + 1];
     assert_eq!(service.send("PUT", "/apps/-/session", &id, &body).await.status, 413);
+}
+
+#[tokio::test]
+async fn as_api_gateway_the_routes_see_the_decoded_path_up_to_a_question_mark() {
+    let service = Service::new().await;
+    let id = [("Session-Id", "s1")];
+    for path in
+        ["/apps/a%2Fb/session", "/apps/a%3Fb/session", "/apps//session", "/apps/%2F/session"]
+    {
+        let answer = service.send("GET", path, &id, b"").await;
+        assert_eq!((answer.status, answer.header("content-type")), (404, Some("application/json")));
+    }
+    let answer = service.send("POST", "/apps/a%20b/session", &id, b"").await;
+    assert_eq!(answer.status, 201);
+}
+
+#[tokio::test]
+async fn as_lambda_an_event_of_more_than_6_mb_is_refused_before_the_function() {
+    let service = Service::new().await;
+
+    // Base64 makes 5 MB of it 6.7 MB.
+    let answer = service.ask("PUT", &[], &vec![7; 5 * 1024 * 1024]).await;
+
+    assert_eq!((answer.status, answer.header("content-type")), (413, Some("application/json")));
+    assert_eq!(service.ask("PUT", &[], &vec![7; 4 * 1024 * 1024]).await.refusal(), "413 too-large");
+}
+
+#[tokio::test]
+async fn as_api_gateway_a_text_type_is_recognized_in_any_case() {
+    let service = Service::new().await;
+
+    let answer = service.ask("PUT", &[("Content-Type", "Application/JSON")], b"x").await;
+
+    assert_eq!(answer.refusal(), "400 invalid-request");
+}
+
+#[tokio::test]
+async fn as_lambda_a_function_runs_to_its_end_even_if_its_client_has_left() {
+    let service = Service::new().await;
+    service.ask("POST", &[], b"").await;
+    service.table.proxy.take_calls();
+    service.table.proxy.next("UpdateItem", Fault::Hold);
+    let mut asking = Box::pin(service.ask("POST /lock", &[], b""));
+    // The client leaves while the call is on its way.
+    tokio::select! {
+        answer = &mut asking => panic!("{answer:?}"),
+        () = service.table.proxy.until(1) => {}
+    }
+    drop(asking);
+    service.table.proxy.let_go();
+
+    while service.table.item().await["Locked"] != serde_json::json!({ "N": "1" }) {
+        tokio::task::yield_now().await;
+    }
 }

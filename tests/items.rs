@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use session_store::{
-    Error, LockOptions, Precondition, RequestTime, SessionId, StoreMode, Timestamp,
+    Dashes, Error, LockOptions, Precondition, RequestTime, SessionId, StoreMode, Timestamp,
 };
 
 use crate::support::{Table, at, id, key, old};
@@ -115,7 +115,12 @@ async fn recorded(file: &str) -> (Table, SessionId, Value) {
     let item = fixture(file)["item"].clone();
     let table = Table::new().await;
     table.put(item.clone()).await;
-    let id = SessionId::new(None, item["SessionId"]["S"].as_str().unwrap(), true).unwrap();
+    let key = item["SessionId"]["S"].as_str().unwrap();
+    let (application, id) = match key.split_once('-') {
+        Some((application, id)) => (Some(application), id),
+        None => (None, key),
+    };
+    let id = SessionId::new(application, id, Dashes::default()).unwrap();
     (table, id, item)
 }
 
@@ -134,7 +139,7 @@ async fn a_created_item_is_the_item_of_aws_provider_plus_a_generation() {
         // reads.
         theirs["CreateDate"] = json!({ "S": now.to_string() });
         theirs["LockGeneration"] = json!({ "N": now.as_millis().to_string() });
-        let id = SessionId::new(application, "s1", false).unwrap();
+        let id = SessionId::new(application, "s1", Dashes::default()).unwrap();
 
         table.sessions.create(&id, None, RequestTime { now, received: now }).await.unwrap();
 
@@ -246,4 +251,58 @@ async fn aws_provider_works_on_our_item_and_keeps_our_attributes() {
     let session = table.sessions.lock(&id(), LockOptions::new(key(2)), at(5)).await.unwrap();
     assert_eq!(session.items, b"theirs");
     assert!(session.lock.unwrap().id.generation > lock.generation);
+}
+
+#[tokio::test]
+async fn the_largest_date_of_net_is_read_and_the_session_is_used_as_any_other() {
+    let never = json!({ "S": "9999-12-31T23:59:59.999Z" });
+    let table = Table::with_ttl(Some(Duration::from_secs(60))).await;
+    table.create(at(0)).await;
+    table.change(|item| drop(item.insert("Expires".to_owned(), never))).await;
+
+    let session = table.sessions.fetch(&id(), key(1), at(1)).await.unwrap();
+    assert_eq!(session.expires, Timestamp::MAX);
+    table.sessions.inspect(&id(), at(1)).await.unwrap();
+    table.sessions.touch(&id(), None, None, at(1)).await.unwrap();
+    assert_eq!(table.sweep(at(1)).await.unreadable, 0);
+    let lock = table.lock(key(2), at(2)).await;
+    table.sessions.release(&id(), lock, None, at(3)).await.unwrap();
+    let lock = table.lock(key(3), at(4)).await;
+    table.sessions.store(&id(), StoreMode::WithLock(lock), b"x", None, at(5)).await.unwrap();
+    assert_eq!(table.items(at(6)).await.unwrap(), b"x");
+}
+
+#[tokio::test]
+async fn flags_that_aws_provider_accepts_are_read() {
+    for (flags, initialize) in [
+        (json!({ "S": "0" }), false),
+        (json!({ "S": "1" }), true),
+        (json!({ "N": "2" }), false),
+        (json!({ "N": "-1" }), false),
+    ] {
+        for lock in [true, false] {
+            let table = Table::new().await;
+            table.create(at(0)).await;
+            table.change(|item| drop(item.insert("Flags".to_owned(), flags.clone()))).await;
+
+            let session = match lock {
+                true => table.sessions.lock(&id(), LockOptions::new(key(1)), at(1)).await.unwrap(),
+                false => table.sessions.fetch(&id(), key(1), at(1)).await.unwrap(),
+            };
+
+            assert_eq!(session.initialize, initialize, "{flags}");
+            let second = table.sessions.fetch(&id(), key(2), at(2)).await.unwrap();
+            assert!(!second.initialize, "{flags}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn white_space_in_base64_is_ignored_as_net_ignores_it() {
+    let table = Table::new().await;
+    table.create(at(0)).await;
+    let items = json!({ "S": "aGVs\r\nbG8g\td29y bGQ=\n" });
+    table.change(|item| drop(item.insert("SessionItems".to_owned(), items))).await;
+
+    assert_eq!(table.items(at(1)).await.unwrap(), b"hello world");
 }

@@ -6,7 +6,8 @@ use std::path::Path;
 /// The layers, lowest first, as in `shared/src/lib.rs`.
 const LAYERS: [&str; 6] = ["values", "error", "item", "dynamodb", "operations", "sweep"];
 
-const OPERATIONS: [&str; 7] = ["create", "fetch", "lock", "store", "release", "touch", "remove"];
+const OPERATIONS: [&str; 8] =
+    ["create", "fetch", "inspect", "lock", "store", "release", "touch", "remove"];
 
 /// The name of every file of a layer, and its code without comments.
 fn files(layer: &str) -> Vec<(String, String)> {

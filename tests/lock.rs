@@ -3,9 +3,12 @@
 //! A lock id contains the lock's generation, a fencing token. The rules of resends and late copies
 //! are in `resend`, those of waiters, leases and takeovers in `waiting`.
 
-use serde_json::json;
-use session_store::{Error, LockOptions, StoreMode};
+use std::time::Duration;
 
+use serde_json::json;
+use session_store::{Error, LockId, LockOptions, SessionStore, StoreMode};
+
+use crate::support::proxy::Fault;
 use crate::support::{MINUTE, Table, at, id, key, minutes, old};
 
 #[tokio::test]
@@ -133,7 +136,7 @@ async fn a_lock_of_a_malformed_item_fails_and_leaves_it_unlocked() {
     for (attribute, value) in [
         ("SessionItems", json!({ "S": "not base64" })),
         ("SessionItems", json!({ "N": "7" })),
-        ("Flags", json!({ "S": "1" })),
+        ("Flags", json!({ "S": "yes" })),
         ("Timeout", json!({ "N": "0" })),
         ("LockGeneration", json!({ "S": "1" })),
         // A generation cannot grow from these values.
@@ -183,4 +186,102 @@ async fn a_lock_reads_what_the_last_store_wrote() {
     let session = table.sessions.lock(&id(), LockOptions::new(key(2)), at(3)).await.unwrap();
 
     assert_eq!(session.items, b"bytes");
+}
+
+/// The TTL attribute, in seconds after the time of [`at`] zero.
+async fn ttl(table: &Table) -> i64 {
+    let ttl: i64 = table.item().await["ExpTTL"]["N"].as_str().unwrap().parse().unwrap();
+    ttl - at(0).now.as_millis() / 1000
+}
+
+#[tokio::test]
+async fn a_lock_moves_the_ttl_an_hour_ahead_until_the_holder_stores() {
+    let table = Table::with_ttl(Some(Duration::ZERO)).await;
+    table.create(at(0)).await;
+    let expires = table.item().await["Expires"].clone();
+
+    let lock = table.lock(key(1), at(1)).await;
+    assert!(ttl(&table).await > 60 * MINUTE);
+    assert_eq!(table.item().await["Expires"], expires);
+    assert_eq!(table.proxy.take_apis(), ["PutItem", "UpdateItem"]);
+
+    // Other requests renew the session meanwhile.
+    table.sessions.touch(&id(), None, None, at(5 * MINUTE)).await.unwrap();
+    assert!(ttl(&table).await >= 65 * MINUTE);
+    table.sessions.fetch(&id(), key(2), at(16 * MINUTE)).await.unwrap();
+    assert!(ttl(&table).await >= 76 * MINUTE);
+
+    table
+        .sessions
+        .store(&id(), StoreMode::WithLock(lock), b"x", None, at(30 * MINUTE))
+        .await
+        .unwrap();
+    assert_eq!(ttl(&table).await, 50 * MINUTE);
+}
+
+#[tokio::test]
+async fn a_renewal_that_meets_a_lock_does_not_move_the_ttl_back() {
+    let table = Table::with_ttl(Some(Duration::ZERO)).await;
+    table.create(at(0)).await;
+    table.proxy.next("UpdateItem", Fault::Hold);
+    let sessions = table.sessions.clone();
+    let touching =
+        tokio::spawn(async move { sessions.touch(&id(), None, None, at(5 * MINUTE)).await });
+    table.proxy.until(3).await;
+    let direct = SessionStore::new(table.client.clone(), table.sessions.settings().clone());
+    direct.lock(&id(), LockOptions::new(key(1)), at(5 * MINUTE)).await.unwrap();
+
+    table.proxy.let_go();
+
+    touching.await.unwrap().unwrap();
+    assert!(ttl(&table).await >= 65 * MINUTE);
+    assert_eq!(table.item().await["Expires"]["S"], at(25 * MINUTE).now.to_string());
+}
+
+#[tokio::test]
+async fn a_ttl_that_is_past_malformed_or_missing_is_replaced_by_a_lock() {
+    let past = (at(0).now.as_millis() / 1000 - 5).to_string();
+    for value in [Some(json!({ "N": past })), Some(json!({ "S": "soon" })), None] {
+        let table = Table::with_ttl(Some(Duration::ZERO)).await;
+        table.create(at(0)).await;
+        table
+            .change(|item| match value {
+                Some(value) => drop(item.insert("ExpTTL".to_owned(), value)),
+                None => drop(item.remove("ExpTTL")),
+            })
+            .await;
+
+        table.lock(key(1), at(1)).await;
+
+        assert!(ttl(&table).await > 60 * MINUTE);
+        let refused = table.sessions.lock(&id(), LockOptions::new(key(2)), at(2)).await;
+        assert!(matches!(refused, Err(Error::Locked(_))), "{refused:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_lock_id_in_capitals_is_reported_and_compared_as_it_is_stored() {
+    let theirs = "1396647C-9D99-4BE8-8402-00106708A0AE";
+    for release in [true, false] {
+        let table = Table::new().await;
+        table.create(at(0)).await;
+        table
+            .change(|item| {
+                item.insert("Locked".to_owned(), json!({ "N": "1" }));
+                item.insert("LockId".to_owned(), json!({ "S": theirs }));
+                item.insert("LockDate".to_owned(), json!({ "S": at(1).now.to_string() }));
+                item.remove("LockGeneration");
+            })
+            .await;
+
+        let refused = table.sessions.lock(&id(), LockOptions::new(key(1)), at(2)).await;
+
+        let Err(Error::Locked(held)) = refused else { panic!("{refused:?}") };
+        assert_eq!(held.id.to_string(), format!("{theirs}.0"));
+        let named: LockId = held.id.to_string().parse().unwrap();
+        match release {
+            true => table.sessions.release(&id(), named, None, at(3)).await.unwrap(),
+            false => table.sessions.remove(&id(), Some(named), at(3)).await.unwrap(),
+        }
+    }
 }

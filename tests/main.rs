@@ -2,7 +2,7 @@
 //!
 //! The store:
 //!
-//! - `create`, `fetch`, `lock`, `store`, `release`, `touch`, `remove`, `sweep`: the rules of each
+//! - `create`, `fetch`, `inspect`, `lock`, `store`, `release`, `touch`, `remove`, `sweep`: the rules of each
 //!   operation.
 //! - `waiting`: how a waiter waits for a lock, and how a lease makes a takeover possible.
 //! - `passes`: a pass of the sweep reads the whole table, and can take several runs.
@@ -26,7 +26,7 @@
 //!
 //! Operation and maintenance:
 //!
-//! - `gone`: DynamoDB or the table cannot be reached.
+//! - `gone`, `failures`: DynamoDB or the table cannot be reached, or answers with an error.
 //! - `secrets`: the log contains no session id and no session items.
 //! - `metrics`: each request writes one event, and the template uses only metrics of these events.
 //! - `documents`: the tables in `docs/` agree with the code.
@@ -48,11 +48,14 @@ mod contract;
 mod create;
 mod documents;
 mod events;
+mod failures;
 mod fetch;
 mod gone;
 mod history;
 mod http;
+
 mod iam;
+mod inspect;
 mod items;
 mod layers;
 mod lock;

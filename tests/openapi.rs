@@ -28,18 +28,27 @@ pub(crate) fn described(document: &Value, operation: Operation) -> &Value {
     &document["paths"][operation.path()][&method]
 }
 
-/// The example of each type of problem.
-pub(crate) fn examples(document: &Value) -> BTreeMap<String, Value> {
-    let mut examples = BTreeMap::new();
+/// The examples of all problems. A type of problem can have several.
+fn all_examples(document: &Value) -> Vec<Value> {
+    let mut all = Vec::new();
     for response in document["components"]["responses"].as_object().unwrap().values() {
         let content = &response["content"]["application/problem+json"];
         let several = content["examples"].as_object().into_iter().flatten();
-        let several = several.map(|(_, example)| &example["value"]);
+        let several = several.map(|(_, example)| &resolved(document, example)["value"]);
         for example in several.chain(content.get("example")) {
-            examples.insert(example["type"].as_str().unwrap().to_owned(), example.clone());
+            // Several responses can have the same example.
+            if !all.contains(example) {
+                all.push(example.clone());
+            }
         }
     }
-    examples
+    all
+}
+
+/// An example of each type of problem.
+pub(crate) fn examples(document: &Value) -> BTreeMap<String, Value> {
+    let all = all_examples(document).into_iter();
+    all.map(|example| (example["type"].as_str().unwrap().to_owned(), example)).collect()
 }
 
 #[test]
@@ -73,13 +82,16 @@ fn every_kind_of_problem_is_described_with_its_status_and_an_example_as_it_is_se
         .map(|kind| serde_json::to_value(kind).unwrap().as_str().unwrap().to_owned());
     assert_eq!(listed, BTreeSet::from(kinds));
 
-    let mut examples = examples(&document);
+    let mut examples = all_examples(&document);
     let lock = session_store::Lock {
         id: format!("{}.7", key(1)).parse().unwrap(),
         date: session_store::Timestamp::from_millis(0).unwrap(),
         lease_ends: None,
     };
-    use session_store::Error as Store;
+    use session_store::{Error as Store, Failure, FailureCause};
+    let failed = |cause| -> functions::Error {
+        Store::DynamoDb(Failure { operation: "GetItem", cause, code: None }).into()
+    };
     let invalid = functions::Error::Invalid {
         name: "Session-Id",
         reason: session_store::InvalidSessionId::Length.to_string(),
@@ -89,17 +101,23 @@ fn every_kind_of_problem_is_described_with_its_status_and_an_example_as_it_is_se
         Store::NotFound.into(),
         Store::LockLost.into(),
         Store::LockReleased.into(),
+        Store::NotLocked.into(),
+        Store::CreatedSince.into(),
         Store::AlreadyExists.into(),
         Store::TooLarge { size: 310_000, limit: 306_660 }.into(),
+        Store::KeyReused.into(),
         Store::Locked(lock).into(),
         Store::Malformed { attribute: "Expires" }.into(),
+        failed(FailureCause::ItemTooLarge),
+        failed(FailureCause::Rejected),
         Store::TooLate.into(),
-        Store::DynamoDb { operation: "GetItem", source: "".into() }.into(),
+        failed(FailureCause::Throttled),
     ] {
         let sent = serde_json::to_value(Problem::from(&error)).unwrap();
-        assert_eq!(examples.remove(sent["type"].as_str().unwrap()), Some(sent));
+        let example = examples.iter().position(|example| *example == sent);
+        examples.remove(example.unwrap_or_else(|| panic!("{sent} is not an example")));
     }
-    assert_eq!(examples, BTreeMap::new());
+    assert_eq!(examples, Vec::<Value>::new());
 }
 
 /// An operation, its headers, and how many bytes go with it.
@@ -112,6 +130,14 @@ pub(crate) fn is_described(document: &Value, operation: Operation, answer: &Answ
     let response = &described(document, operation)["responses"][&status];
     assert!(!response.is_null(), "{name} {status} is not described");
     let response = resolved(document, response);
+    // The answer to a HEAD request has no body, and the content type of the answer to GET.
+    let content = if operation == Operation::Inspect {
+        assert!(response["content"].is_null(), "{name} {status} has a body");
+        let of_fetch = &described(document, Operation::Fetch)["responses"][&status];
+        &resolved(document, of_fetch)["content"]
+    } else {
+        &response["content"]
+    };
     let headers = response["headers"].as_object().unwrap();
     let described: BTreeMap<_, _> =
         headers.iter().map(|(header, described)| (header.to_lowercase(), described)).collect();
@@ -123,7 +149,7 @@ pub(crate) fn is_described(document: &Value, operation: Operation, answer: &Answ
         let required = resolved(document, described)["required"] == json!(true);
         assert!(!required || answer.header(&header).is_some(), "{name} {status}: no {header}");
     }
-    let kinds = response["content"].as_object().map(|content| content.keys().collect::<Vec<_>>());
+    let kinds = content.as_object().map(|content| content.keys().collect::<Vec<_>>());
     let sent = answer.header("content-type").map(|kind| vec![kind.to_owned()]);
     assert_eq!(sent.unwrap_or_default(), kinds.into_iter().flatten().cloned().collect::<Vec<_>>());
 }
@@ -140,13 +166,13 @@ async fn every_answer_of_a_tour_is_described_and_every_description_but_of_failur
     let new = ("If-None-Match", "*".to_owned());
     let bad = ("Session-Id", "a%".to_owned());
     steps.extend(Operation::ALL.map(|operation| (operation, vec![bad.clone(), lost.clone()], 0)));
-    steps.extend([Fetch, Lock, Touch].map(|operation| (operation, vec![], 0)));
+    steps.extend([Fetch, Inspect, Lock, Touch].map(|operation| (operation, vec![], 0)));
     steps.extend([Store, Release].map(|operation| (operation, vec![lost.clone()], 0)));
-    steps.extend([(Create, vec![], 0), (Create, vec![], 0), (Fetch, vec![], 0)]);
+    steps.extend([Create, Create, Fetch, Inspect].map(|operation| (operation, vec![], 0)));
     steps.push((Store, vec![new], 1));
-    steps.extend([(Lock, vec![k.clone()], 0), (Fetch, vec![], 0)]);
-    steps.extend([Lock, Store, Remove].map(|operation| (operation, vec![], 1)));
-    steps.extend([Store, Release, Remove].map(|operation| (operation, vec![lost.clone()], 1)));
+    steps.extend([(Lock, vec![k.clone()], 0), (Fetch, vec![], 0), (Inspect, vec![], 0)]);
+    steps.extend([Lock, Store, Remove].map(|operation| (operation, vec![], 0)));
+    steps.extend([Store, Release, Remove].map(|operation| (operation, vec![lost.clone()], 0)));
     steps.push((Touch, vec![], 0));
     steps.push((Touch, vec![lost.clone(), ("Lock-Lease", "30".to_owned())], 0));
     steps.push((Lock, vec![("Prefer", "wait=0".to_owned())], 0));
@@ -157,6 +183,7 @@ async fn every_answer_of_a_tour_is_described_and_every_description_but_of_failur
     }
     let held = ask(&service, Lock, std::slice::from_ref(&k), 0).await;
     let held = ("Lock-Id", held.header("lock-id").unwrap().to_owned());
+    let reused = ("Idempotency-Key", key(2).to_string());
     for (operation, headers, size) in [
         (Store, vec![held.clone()], 400_000),
         (Store, vec![held.clone()], 1),
@@ -164,6 +191,8 @@ async fn every_answer_of_a_tour_is_described_and_every_description_but_of_failur
         (Lock, vec![k.clone()], 0),
         (Remove, vec![], 0),
         (Store, vec![], 1),
+        (Store, vec![reused.clone()], 1),
+        (Store, vec![reused], 2),
     ] {
         let answer = ask(&service, operation, &headers, size).await;
         is_described(&document, operation, &answer);
@@ -187,6 +216,22 @@ async fn every_answer_of_a_tour_is_described_and_every_description_but_of_failur
                 operation.name()
             );
         }
+    }
+}
+
+#[tokio::test]
+async fn an_inspect_is_answered_without_a_body() {
+    let (service, document) = (Service::new().await, document());
+    let event = crate::events::file("inspect");
+    for status in [404, 200] {
+        let answer = service.invoke(Operation::Inspect, event.as_bytes()).await.unwrap();
+
+        is_described(&document, Operation::Inspect, &answer);
+        assert_eq!((answer.status, answer.body.len()), (status, 0));
+
+        // The session of the event.
+        let id = [("Session-Id", "aiaeqbqafqboaeebkycyqgyb")];
+        service.send("PUT", "/apps/shop/session", &id, b"x").await;
     }
 }
 

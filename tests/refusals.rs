@@ -4,6 +4,7 @@
 use crate::support::Table;
 use crate::support::http::Service;
 use crate::support::key;
+use session_store::Dashes;
 
 /// Sends a request that must be refused. Returns the name in the refusal.
 async fn refused(service: &Service, what: &str, headers: &[(&str, &str)], body: &[u8]) -> String {
@@ -59,12 +60,62 @@ async fn a_session_id_that_is_sent_twice_is_refused() {
 }
 
 #[tokio::test]
-async fn a_dash_in_a_session_id_is_accepted_if_the_setting_allows_it() {
-    let service = Service::over(Table::new().await, true);
+async fn dashes_are_served_in_session_ids_or_in_applications_and_a_refusal_names_the_setting() {
+    for (dashes, application, id, refused) in [
+        (Dashes::InSessionId, "shop", "0b9c-4e", None),
+        (Dashes::InSessionId, "my-shop", "x", Some("application")),
+        (Dashes::InApplication, "my-shop", "x", None),
+        (Dashes::InApplication, "shop", "0b9c-4e", Some("Session-Id")),
+    ] {
+        let service = Service::over(Table::new().await, dashes);
+        let path = format!("/apps/{application}/session");
 
-    let answer = service.send("POST", "/apps/-/session", &[("Session-Id", "a-b")], b"").await;
+        let answer = service.send("POST", &path, &[("Session-Id", id)], b"").await;
 
-    assert_eq!(answer.status, 201);
+        let Some(refused) = refused else {
+            assert_eq!(answer.status, 201, "{application} {id}");
+            continue;
+        };
+        assert_eq!(answer.refusal(), "400 invalid-request", "{application} {id}");
+        let detail = answer.problem()["detail"].as_str().unwrap().to_owned();
+        assert!(detail.starts_with(refused), "{detail}");
+        assert!(detail.contains("DASHES_IN_APPLICATIONS"), "{detail}");
+    }
+}
+
+#[tokio::test]
+async fn a_header_that_is_sent_twice_is_refused_with_a_sentence_that_says_so() {
+    let service = Service::new().await;
+    let lock = format!("{}.7", key(1));
+    for (what, name, value) in [
+        ("GET", "Session-Id", "s1"),
+        ("GET", "Idempotency-Key", &key(1).to_string()),
+        ("PUT", "Lock-Id", &lock),
+        ("PUT", "Session-Timeout", "20"),
+        ("PUT", "If-Match", "*"),
+        ("PUT", "If-None-Match", "*"),
+        ("POST /lock", "Lock-Lease", "30"),
+        ("POST /lock", "Lock-Seen", &lock),
+    ] {
+        let path = format!("/apps/-/session{}", what.strip_prefix("POST ").unwrap_or_default());
+        let method = what.split(' ').next().unwrap();
+        // API Gateway joins the two values with a comma.
+        let headers = [("Session-Id", "s1"), (name, value), (name, value)];
+        let answer = service.send(method, &path, &headers, b"").await;
+
+        let detail = answer.problem()["detail"].as_str().unwrap().to_owned();
+        assert!(detail.starts_with(&format!("{name} was sent more than once")), "{detail}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_is_refused_where_it_would_be_lost() {
+    let service = Service::new().await;
+    let lock = format!("{}.7", key(1));
+    for what in ALL.into_iter().filter(|what| *what != "PUT") {
+        let headers = [("Session-Id", "s1"), ("Lock-Id", lock.as_str())];
+        assert_eq!(refused(&service, what, &headers, b"x").await, "body", "{what}");
+    }
 }
 
 #[tokio::test]
@@ -96,9 +147,8 @@ async fn a_session_timeout_that_is_malformed_or_out_of_range_is_refused() {
 async fn a_malformed_lock_id_is_refused() {
     let service = Service::new().await;
     let key = key(10).to_string();
-    let upper = format!("{}.7", key.to_uppercase());
     for what in ["PUT", "DELETE /lock", "DELETE"] {
-        for lock in ["", "*", "abc", &key, &format!("{key}.x"), &format!("{key}.07"), &upper] {
+        for lock in ["", "*", "abc", &key, &format!("{key}.x"), &format!("{key}.07")] {
             let headers = [("Session-Id", "s1"), ("Lock-Id", lock)];
             assert_eq!(refused(&service, what, &headers, b"").await, "Lock-Id");
         }
@@ -133,7 +183,7 @@ async fn a_malformed_lease_wait_or_seen_lock_and_a_lease_without_a_lock_id_are_r
         ("POST /lock", "Lock-Lease", ["", "0", "3601", "-1", "1.5"]),
         ("POST /touch", "Lock-Lease", ["", "0", "3601", "-1", "1.5"]),
         ("POST /lock", "Lock-Seen", ["", "*", "abc", "7", "x.7"]),
-        ("POST /lock", "Prefer", ["wait=", "wait=-1", "wait=abc", "wait=1.5", "a, wait=+1"]),
+        ("POST /lock", "Prefer", ["wait=", "wait=-1", "wait=abc", "wait=\"1", "a, wait=+1"]),
     ] {
         for bad in bad {
             let headers = [("Session-Id", "s1"), ("Lock-Id", lock.as_str()), (header, bad)];

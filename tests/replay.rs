@@ -14,7 +14,7 @@ mod requests;
 
 use std::collections::BTreeSet;
 
-use session_store::{LockId, LockOptions, Precondition, SessionId, StoreMode};
+use session_store::{Dashes, LockId, LockOptions, Precondition, SessionId, StoreMode};
 use tokio::task::JoinHandle;
 
 use crate::support::proxy::Proxy;
@@ -147,7 +147,7 @@ impl Both {
     async fn start(&mut self, start: Start) -> (String, Option<LockId>) {
         self.sessions += 1;
         let name = format!("s{}", self.sessions);
-        let id = SessionId::new(None, &name, false).unwrap();
+        let id = SessionId::new(None, &name, Dashes::default()).unwrap();
         let sessions = &self.table.sessions;
         let time = match start {
             Start::Expired | Start::HeldExpired => at(-HOUR),
@@ -183,7 +183,7 @@ impl Both {
         self.old.take_calls();
         self.table.proxy.hold();
         self.old.hold();
-        let id = SessionId::new(None, &name, false).unwrap();
+        let id = SessionId::new(None, &name, Dashes::default()).unwrap();
         let recorded = Recorded {
             url: self.old.url.clone(),
             table: self.table.name().to_owned(),

@@ -151,7 +151,9 @@ async fn scenario_9_a_late_remove_without_a_lock_spares_a_session_that_was_creat
     table.create(at(1)).await;
     let before = table.item().await;
 
-    table.sessions.remove(&id(), None, RequestTime { now: at(2).now, received }).await.unwrap();
+    let late = RequestTime { now: at(2).now, received };
+    let refused = table.sessions.remove(&id(), None, late).await;
+    assert!(matches!(refused, Err(Error::CreatedSince)), "{refused:?}");
     assert_eq!(table.item().await, before);
 
     table.sessions.remove(&id(), None, at(2)).await.unwrap();

@@ -1,11 +1,16 @@
 //! Store: write a session back, and release its lock.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::json;
-use session_store::{Error, LockId, LockOptions, Precondition, StoreMode, Stored};
+use session_store::{
+    Dashes, Error, LockId, LockOptions, Precondition, StoreMode, Stored, Timestamp,
+};
 
-use crate::support::{MINUTE, Table, at, id, key, minutes, old};
+use crate::items::fixture;
+use crate::support::http::Service;
+use crate::support::{MINUTE, Table, at, from_json, id, key, minutes, old};
 
 fn without_lock(n: u8, precondition: Precondition) -> StoreMode {
     StoreMode::WithoutLock { key: key(n), precondition }
@@ -241,7 +246,7 @@ async fn a_too_large_session_is_refused_with_both_sizes_and_its_lock_is_released
     assert_eq!(size, 310_000);
     // 400 KB, minus the most that the other attributes can need. Three quarters of the rest are
     // left, because the item contains base64.
-    assert_eq!(limit, 306_624);
+    assert_eq!(limit, 306_630);
     let next = table.sessions.lock(&id(), LockOptions::new(key(3)), at(5)).await.unwrap();
     assert_eq!(next.items, b"kept");
 }
@@ -273,8 +278,14 @@ async fn a_session_that_does_not_fit_beside_unknown_attributes_is_too_large() {
     let large = vec![7; 290_000];
     let refused = table.sessions.store(&id(), StoreMode::WithLock(lock), &large, None, at(2)).await;
 
-    assert!(matches!(refused, Err(Error::TooLarge { size: 290_000, limit: 289_999 })));
-    table.lock(key(2), at(3)).await;
+    let Err(Error::TooLarge { size: 290_000, limit }) = refused else { panic!("{refused:?}") };
+    // The limit of the refusal is right beside these attributes.
+    let lock = StoreMode::WithLock(table.lock(key(2), at(3)).await);
+    table.sessions.store(&id(), lock, &large[..limit], None, at(4)).await.unwrap();
+    let lock = StoreMode::WithLock(table.lock(key(3), at(5)).await);
+    let refused = table.sessions.store(&id(), lock, &large[..limit + 30], None, at(6)).await;
+    assert!(matches!(refused, Err(Error::TooLarge { .. })), "{refused:?}");
+    table.lock(key(4), at(7)).await;
 }
 
 #[tokio::test]
@@ -337,4 +348,153 @@ async fn a_store_over_a_session_that_is_removed_meanwhile_keeps_nothing_of_it() 
 
     assert_eq!(storing.await.unwrap().unwrap(), Stored::Created);
     assert_eq!(table.item().await["Timeout"], json!(null));
+}
+
+#[tokio::test]
+async fn a_key_that_is_used_for_another_store_is_refused_and_the_resend_is_recognized() {
+    for precondition in [Precondition::None, Precondition::Live] {
+        let table = Table::new().await;
+        table.create(at(0)).await;
+        let store = async |precondition, items: &[u8], timeout| {
+            let mode = without_lock(1, precondition);
+            table.sessions.store(&id(), mode, items, timeout, at(1)).await
+        };
+        let other = match precondition {
+            Precondition::None => Precondition::Live,
+            _ => Precondition::None,
+        };
+        store(precondition, b"first", minutes(30)).await.unwrap();
+        let before = table.item().await;
+
+        for refused in [
+            store(precondition, b"second", minutes(30)).await,
+            store(precondition, b"first", minutes(31)).await,
+            store(precondition, b"first", None).await,
+            store(other, b"first", minutes(30)).await,
+            store(Precondition::New, b"first", minutes(30)).await,
+        ] {
+            assert!(matches!(refused, Err(Error::KeyReused)), "{refused:?}");
+        }
+        store(precondition, b"first", minutes(30)).await.unwrap();
+        assert_eq!(table.item().await, before);
+    }
+}
+
+#[tokio::test]
+async fn a_store_of_an_earlier_version_that_left_no_digest_is_recognized_by_its_key() {
+    let table = Table::new().await;
+    table.create(at(0)).await;
+    let mode = without_lock(1, Precondition::None);
+    table.sessions.store(&id(), mode, b"x", None, at(1)).await.unwrap();
+    table.change(|item| drop(item.remove("StoredDigest"))).await;
+
+    table.sessions.store(&id(), mode, b"x", None, at(2)).await.unwrap();
+}
+
+/// An item of AWS's provider that leaves 0 to 3 bytes more than `room` of DynamoDB's 400 KB free.
+async fn nearly_full(table: &Table, room: usize) {
+    let mut item = fixture("08-released-without-store.json")["item"].clone();
+    item["Expires"] = json!({ "S": at(20 * MINUTE).now.to_string() });
+    // How many characters of base64 DynamoDB accepts, which come in groups of four.
+    let mut text = 400 * 1024;
+    loop {
+        item["SessionItems"] = json!({ "S": "A".repeat(text) });
+        let put = table.client.put_item().table_name(table.name());
+        if put.set_item(Some(from_json(&item))).send().await.is_ok() {
+            break;
+        }
+        text -= 4;
+    }
+    item["SessionItems"] = json!({ "S": "A".repeat(text - room.div_ceil(4) * 4) });
+    table.put(item).await;
+}
+
+#[tokio::test]
+async fn an_item_without_room_for_a_lock_is_a_failure_of_its_own_kind_and_stays_as_it_is() {
+    let service = Service::over(Table::with_ttl(Some(Duration::ZERO)).await, Dashes::default());
+    nearly_full(&service.table, 4).await;
+    let now = Timestamp::now();
+    let near_end = now + Duration::from_secs(5 * 60);
+    let expires = json!({ "S": near_end.to_string() });
+    service.table.change(|item| drop(item.insert("Expires".to_owned(), expires))).await;
+    let before = service.table.item().await;
+    for (what, headers) in [
+        ("POST /lock", vec![]),
+        ("POST /lock", vec![("Lock-Lease", "30")]),
+        ("POST /touch", vec![]),
+        ("POST /touch", vec![("Session-Timeout", "40")]),
+        ("GET", vec![]),
+    ] {
+        let answer = service.ask(what, &headers, b"").await;
+
+        assert_eq!(answer.refusal(), "500 item-too-large", "{what}");
+        assert_eq!(answer.header("retry-after"), None);
+        assert_eq!(service.table.item().await, before, "{what}");
+    }
+    service.ask("DELETE", &[], b"").await;
+    assert!(service.table.item().await.is_null());
+}
+
+#[tokio::test]
+async fn what_was_locked_can_be_stored_with_the_same_bytes() {
+    for room in [60, 70, 80, 100, 200] {
+        let table = Table::new().await;
+        nearly_full(&table, room).await;
+        let locked = table.sessions.lock(&id(), LockOptions::new(key(1)), at(1)).await.unwrap();
+        let mode = StoreMode::WithLock(locked.lock.unwrap().id);
+
+        table.sessions.store(&id(), mode, &locked.items, None, at(2)).await.unwrap();
+
+        assert_eq!(table.items(at(3)).await.unwrap(), locked.items, "{room} bytes left");
+    }
+}
+
+#[tokio::test]
+async fn no_store_leaves_an_item_that_the_next_request_cannot_lock() {
+    for (theirs, precondition) in [
+        (1, None),
+        (199, None),
+        (100_001, None),
+        (150, Some(Precondition::Live)),
+        (0, Some(Precondition::None)),
+    ] {
+        let table = Table::with_ttl(Some(Duration::ZERO)).await;
+        table.create(at(0)).await;
+        let attribute = json!({ "S": "x".repeat(theirs) });
+        table.change(|item| drop(item.insert("Theirs".to_owned(), attribute))).await;
+        let all = vec![7; 309_999];
+        let mut n = 1;
+        let mut store = async |bytes: usize| {
+            n += 1;
+            let mode = match precondition {
+                Some(precondition) => without_lock(n, precondition),
+                None => StoreMode::WithLock(table.lock(key(n), at(1)).await),
+            };
+            table.sessions.store(&id(), mode, &all[..bytes], None, at(1)).await
+        };
+        // The largest session that a store accepts.
+        let (mut fits, mut too_large) = (0, all.len());
+        while too_large - fits > 3 {
+            // Base64 turns three bytes into four characters.
+            let bytes = (fits + too_large) / 2 / 3 * 3;
+            match store(bytes).await {
+                Ok(_) => fits = bytes,
+                Err(Error::TooLarge { .. }) => too_large = bytes,
+                Err(other) => panic!("{other:?}"),
+            }
+        }
+        // A smaller session first: one that does not grow may use the reserved bytes.
+        store(10).await.unwrap();
+        // The generation takes a byte more or less, because zeros at its end take no bytes.
+        store(fits - 3).await.unwrap();
+
+        let lease = Some("60".parse().unwrap());
+        let options =
+            LockOptions { lease, timeout: minutes(525_600), ..LockOptions::new(key(250)) };
+        let lock = table.sessions.lock(&id(), options, at(16 * MINUTE)).await.unwrap();
+        let lock = lock.lock.unwrap().id;
+        table.sessions.touch(&id(), minutes(400_000), None, at(17 * MINUTE)).await.unwrap();
+        table.sessions.release(&id(), lock, minutes(500_000), at(18 * MINUTE)).await.unwrap();
+        table.lock(key(251), at(19 * MINUTE)).await;
+    }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use session_store::{
-    Error, ExpireOutcome, LockOptions, SessionId, SweepOptions, SweepProgress, SweepReport,
+    Dashes, Error, ExpireOutcome, LockOptions, SessionId, SweepOptions, SweepProgress, SweepReport,
 };
 
 use crate::support::proxy::Fault;
@@ -15,7 +15,7 @@ use crate::support::{MINUTE, Table, at, id, key};
 #[tokio::test]
 async fn an_expired_session_is_deleted_and_a_live_session_is_not() {
     let table = Table::new().await;
-    let later = SessionId::new(None, "s2", false).unwrap();
+    let later = SessionId::new(None, "s2", Dashes::default()).unwrap();
     table.create(at(0)).await;
     table.sessions.create(&later, None, at(1)).await.unwrap();
 
@@ -111,8 +111,9 @@ async fn a_session_that_is_renewed_while_its_delete_is_on_its_way_is_not_deleted
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_live_session_that_a_crowd_renews_during_the_sweeps_is_lost() {
     let table = Table::new().await;
-    let ids: Vec<_> =
-        (0..96).map(|n| SessionId::new(None, &format!("s{n}"), false).unwrap()).collect();
+    let ids: Vec<_> = (0..96)
+        .map(|n| SessionId::new(None, &format!("s{n}"), Dashes::default()).unwrap())
+        .collect();
     let clock = AtomicI64::new(0);
     let crowd_is_here = AtomicBool::new(true);
     let now = || at(clock.load(Ordering::Relaxed));

@@ -1,7 +1,7 @@
 //! Touch: reset the session timeout, and nothing else.
 
 use serde_json::json;
-use session_store::{Error, LockOptions};
+use session_store::{Error, Lease, LockOptions, StoreMode};
 
 use crate::support::{MINUTE, Table, at, id, key, minutes};
 
@@ -55,28 +55,62 @@ async fn a_touch_does_not_revive_an_expired_session() {
 }
 
 #[tokio::test]
-async fn a_touch_that_would_move_expires_by_a_minute_or_less_does_not_write() {
-    let table = Table::new().await;
-    table.create(at(0)).await;
+async fn a_touch_writes_only_for_more_than_a_twentieth_of_the_timeout_and_more_than_10_seconds() {
+    const DAY: i64 = 24 * 60;
+    for (timeout, seconds) in [(1, 10), (2, 10), (20, 60), (30 * DAY, 30 * DAY * 60 / 20)] {
+        let table = Table::new().await.with_session_timeout(minutes(timeout.try_into().unwrap()));
+        table.create(at(0)).await;
+        table.proxy.take_apis();
 
-    table.sessions.touch(&id(), None, None, at(MINUTE)).await.unwrap();
-    assert_eq!(table.proxy.take_apis(), ["PutItem", "GetItem"]);
+        table.sessions.touch(&id(), None, None, at(seconds)).await.unwrap();
+        assert_eq!(table.proxy.take_apis(), ["GetItem"], "{timeout} minutes");
 
-    table.sessions.touch(&id(), None, None, at(MINUTE + 1)).await.unwrap();
-    assert_eq!(table.proxy.take_apis(), ["GetItem", "UpdateItem"]);
+        table.sessions.touch(&id(), None, None, at(seconds + 1)).await.unwrap();
+        assert_eq!(table.proxy.take_apis(), ["GetItem", "UpdateItem"], "{timeout} minutes");
+    }
 }
 
 #[tokio::test]
-async fn a_touch_of_a_session_with_a_short_timeout_writes_for_more_than_a_twentieth_of_it() {
-    let table = Table::new().await.with_session_timeout(minutes(2));
+async fn a_lease_is_renewed_after_aws_provider_has_cleared_the_lock_with_a_touch() {
+    let table = Table::new().await;
     table.create(at(0)).await;
-    table.proxy.take_apis();
+    let lease = |seconds: u32| seconds.to_string().parse::<Lease>().unwrap();
+    let options = LockOptions { lease: Some(lease(60)), ..LockOptions::new(key(1)) };
+    let lock = table.sessions.lock(&id(), options, at(1)).await.unwrap().lock.unwrap().id;
+    // The touch of AWS's provider.
+    table.change(|item| drop(item.insert("Locked".to_owned(), json!({ "N": "0" })))).await;
 
-    table.sessions.touch(&id(), None, None, at(6)).await.unwrap();
-    assert_eq!(table.proxy.take_apis(), ["GetItem"]);
+    table.sessions.touch(&id(), None, Some((lock, lease(90))), at(2)).await.unwrap();
 
-    table.sessions.touch(&id(), None, None, at(7)).await.unwrap();
-    assert_eq!(table.proxy.take_apis(), ["GetItem", "UpdateItem"]);
+    let refused = table.sessions.lock(&id(), LockOptions::new(key(2)), at(3)).await;
+    assert!(matches!(refused, Err(Error::Locked(held)) if held.id == lock), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_lease_of_a_released_lock_is_not_renewed_and_the_refusal_says_that_a_store_succeeds() {
+    for stored in [false, true] {
+        let table = Table::new().await;
+        table.create(at(0)).await;
+        let lease = "60".parse::<Lease>().unwrap();
+        let options = LockOptions { lease: Some(lease), ..LockOptions::new(key(1)) };
+        let lock = table.sessions.lock(&id(), options, at(1)).await.unwrap().lock.unwrap().id;
+        match stored {
+            true => drop(
+                table.sessions.store(&id(), StoreMode::WithLock(lock), b"x", None, at(2)).await,
+            ),
+            false => table.sessions.release(&id(), lock, None, at(2)).await.unwrap(),
+        }
+
+        let refused = table.sessions.touch(&id(), None, Some((lock, lease)), at(3)).await;
+
+        assert!(matches!(refused, Err(Error::NotLocked)), "{refused:?}");
+        // Nobody holds the session, and the refusal told the truth.
+        let mode = StoreMode::WithLock(lock);
+        table.sessions.store(&id(), mode, b"y", None, at(4)).await.unwrap();
+        table.lock(key(2), at(5)).await;
+        let lost = table.sessions.touch(&id(), None, Some((lock, lease)), at(6)).await;
+        assert!(matches!(lost, Err(Error::LockLost)), "{lost:?}");
+    }
 }
 
 #[tokio::test]

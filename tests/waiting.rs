@@ -381,5 +381,5 @@ async fn over_http_a_lease_is_granted_and_renewed_until_the_lock_is_released() {
     assert_eq!(service.ask("POST /touch", &renewal, b"").await.status, 204);
     service.ask("DELETE /lock", &[("Lock-Id", lock)], b"").await;
     let late = service.ask("POST /touch", &renewal, b"").await;
-    assert_eq!(late.refusal(), "409 lock-lost");
+    assert_eq!(late.refusal(), "409 lock-released");
 }

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use session_store::client::InvalidEndpoint;
 use session_store::table::TableError;
-use session_store::{SessionStore, SweepOptions, client, error_chain, table};
+use session_store::{Dashes, SessionStore, SweepOptions, client, error_chain};
 
 use crate::metrics::Metrics;
 use crate::{Config, ConfigError, DEFAULT_MAX_WAIT};
@@ -14,8 +15,8 @@ use crate::{Config, ConfigError, DEFAULT_MAX_WAIT};
 pub struct App {
     /// The store of the sessions.
     pub sessions: SessionStore,
-    /// Whether session ids may contain dashes.
-    pub allow_dashes: bool,
+    /// Which part of a key may have dashes.
+    pub dashes: Dashes,
     /// How long a lock waits for a locked session at most.
     pub max_wait: Duration,
     /// How a sweep works, unless its event says otherwise.
@@ -30,6 +31,9 @@ pub enum StartError {
     /// A setting has an invalid value.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// An endpoint setting is not a URL.
+    #[error(transparent)]
+    Endpoint(#[from] InvalidEndpoint),
     /// The table cannot hold sessions.
     #[error(transparent)]
     Table(#[from] TableError),
@@ -40,7 +44,7 @@ impl App {
     pub fn new(sessions: SessionStore) -> Self {
         Self {
             sessions,
-            allow_dashes: false,
+            dashes: Dashes::default(),
             max_wait: DEFAULT_MAX_WAIT,
             sweep_options: SweepOptions::default(),
             metrics: None,
@@ -51,44 +55,51 @@ impl App {
     /// That call also opens the connection to DynamoDB, while Lambda gives a starting function a
     /// full core.
     ///
-    /// If the call fails, the function logs the error and uses the hash key of the settings: the
-    /// call may have been refused or lost, and the settings may be right.
+    /// If the call fails, the function logs the error, uses the hash key of the settings, and asks
+    /// again with each request until the table has told its key: the call may have been lost, and
+    /// the settings may be right.
     ///
     /// # Errors
     ///
     /// [`StartError`] if a setting is invalid, or if the table cannot hold sessions.
     pub async fn start() -> Result<Self, StartError> {
-        let mut config = Config::from_env()?;
-        let client = client::from_env().await;
-        match table::describe(&client, &config.settings.table).await {
-            Ok(table) => config.settings.hash_key = table.hash_key,
-            Err(error @ TableError::WrongShape { .. }) => return Err(error.into()),
-            Err(error) => {
-                let hash_key = &config.settings.hash_key;
-                let error = error_chain(&error);
-                tracing::error!(
-                    error,
-                    hash_key,
-                    "cannot describe the table; using the hash key name from the settings"
-                );
-            }
-        }
+        let config = Config::from_env()?;
+        let client = client::from_env().await?;
         let metrics = Metrics::new(
             &config.metrics_namespace,
             config.metrics_by_application,
             std::io::stdout(),
         );
-        Ok(Self {
-            sessions: SessionStore::new(client, config.settings),
-            allow_dashes: config.allow_dashes,
+        let app = Self {
+            sessions: SessionStore::undescribed(client, config.settings),
+            dashes: config.dashes,
             max_wait: config.max_wait,
             sweep_options: config.sweep_options,
             metrics: Some(Arc::new(metrics)),
+        };
+        match app.describe().await {
+            Err(error @ TableError::WrongShape { .. }) => Err(error.into()),
+            Ok(()) | Err(_) => Ok(app),
+        }
+    }
+
+    /// Asks DynamoDB for the table's hash key, until it has told it once. Logs a failure.
+    async fn describe(&self) -> Result<(), TableError> {
+        self.sessions.describe().await.inspect_err(|error| {
+            let error = error_chain(error);
+            tracing::error!(
+                error,
+                hash_key = self.sessions.settings().hash_key,
+                "cannot describe the table; using the hash key name from the settings"
+            );
         })
     }
 
-    /// The same app with its own meter of calls and capacity units, which starts at zero.
-    pub(crate) fn metered(&self) -> Self {
+    /// The app for one request: it knows the hash key of the table, if the table tells it, and has
+    /// its own meter of calls and capacity units, which starts at zero.
+    pub(crate) async fn for_request(&self) -> Self {
+        // It is logged, and the settings may be right.
+        let _ = self.describe().await;
         Self { sessions: self.sessions.metered(), ..self.clone() }
     }
 }

@@ -42,8 +42,8 @@ impl Assignment {
             _ => Err(ConfigError {
                 variable: HANDLER,
                 value,
-                reason: "must be create, fetch, lock, store, release, touch, remove, sweep or \
-                         bootstrap",
+                reason: "must be create, fetch, inspect, lock, store, release, touch, remove, sweep \
+                         or bootstrap",
             }),
         }
     }

@@ -5,15 +5,15 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use session_store::{SessionTimeout, Settings, SweepOptions, Ttl};
+use session_store::{Dashes, SessionTimeout, Settings, SweepOptions, Ttl, table};
 
 /// The settings of a function.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// The table, and how its items are written.
     pub settings: Settings,
-    /// Whether session ids may contain dashes.
-    pub allow_dashes: bool,
+    /// Which part of a key may have dashes.
+    pub dashes: Dashes,
     /// The namespace of the metrics.
     pub metrics_namespace: String,
     /// Whether the metrics also count requests by application.
@@ -27,6 +27,9 @@ pub struct Config {
 /// In seconds. API Gateway waits 29 s for a function. This leaves 10 s for the calls to DynamoDB
 /// (`WRITE_DEADLINE`), and some time to answer.
 const LONGEST_MAX_WAIT: u64 = 15;
+
+/// The variable that lets applications have dashes instead of session ids.
+pub const DASHES_IN_APPLICATIONS: &str = "DASHES_IN_APPLICATIONS";
 
 /// The default of `SWEEP_SEGMENTS`: about as many segments as one function can read at once.
 pub const DEFAULT_SEGMENTS: u32 = 4;
@@ -75,12 +78,15 @@ impl Config {
             parsed(&get, "SESSION_TIMEOUT_MINUTES", timeout)?;
         let config = Self {
             settings: Settings {
-                table: get("TABLE_NAME").unwrap_or_else(|| "ASP.NET_SessionState".to_owned()),
+                table: table_name(&get)?,
                 hash_key: get("HASH_KEY_NAME").unwrap_or_else(|| "SessionId".to_owned()),
                 ttl,
                 session_timeout: session_timeout.unwrap_or_default(),
             },
-            allow_dashes: flag(&get, "ALLOW_DASHES")?,
+            dashes: match flag(&get, DASHES_IN_APPLICATIONS)? {
+                true => Dashes::InApplication,
+                false => Dashes::InSessionId,
+            },
             metrics_namespace: get("METRICS_NAMESPACE")
                 .unwrap_or_else(|| "SessionState".to_owned()),
             metrics_by_application: flag(&get, "METRICS_BY_APPLICATION")?,
@@ -93,6 +99,18 @@ impl Config {
             return Err(ConfigError { variable, value: taken.to_owned(), reason });
         }
         Ok(config)
+    }
+}
+
+fn table_name(get: &impl Fn(&str) -> Option<String>) -> Result<String, ConfigError> {
+    let variable = "TABLE_NAME";
+    match get(variable) {
+        None => Ok("ASP.NET_SessionState".to_owned()),
+        Some(name) if table::is_name(&name) => Ok(name),
+        Some(value) => {
+            let reason = "must be 3 to 255 letters, digits, '_', '-' and '.'";
+            Err(ConfigError { variable, value, reason })
+        }
     }
 }
 
@@ -169,18 +187,18 @@ mod tests {
         assert_eq!(config.settings.hash_key, "SessionId");
         assert_eq!(config.settings.session_timeout.minutes(), 20);
         assert!(config.settings.ttl.is_none());
-        assert!(!config.allow_dashes);
+        assert_eq!(config.dashes, Dashes::InSessionId);
     }
 
     #[test]
     fn every_variable_is_read() {
         let config = read(&[
-            ("TABLE_NAME", "T"),
+            ("TABLE_NAME", "Table"),
             ("HASH_KEY_NAME", "K"),
             ("TTL_ATTRIBUTE_NAME", "ExpTTL"),
             ("TTL_EXPIRED_SESSIONS_SECONDS", "86400"),
             ("SESSION_TIMEOUT_MINUTES", "7"),
-            ("ALLOW_DASHES", "true"),
+            ("DASHES_IN_APPLICATIONS", "true"),
             ("METRICS_BY_APPLICATION", "true"),
             ("MAX_WAIT_SECONDS", "15"),
             ("METRICS_NAMESPACE", "N"),
@@ -193,10 +211,14 @@ mod tests {
         .unwrap();
 
         let ttl = config.settings.ttl.unwrap();
-        assert_eq!((config.settings.table.as_str(), config.settings.hash_key.as_str()), ("T", "K"));
+        assert_eq!(
+            (config.settings.table.as_str(), config.settings.hash_key.as_str()),
+            ("Table", "K")
+        );
         assert_eq!((ttl.attribute.as_str(), ttl.extra.as_secs()), ("ExpTTL", 86_400));
         assert_eq!(config.settings.session_timeout.minutes(), 7);
-        assert!(config.allow_dashes && config.metrics_by_application);
+        assert_eq!(config.dashes, Dashes::InApplication);
+        assert!(config.metrics_by_application);
         assert_eq!(config.max_wait.as_secs(), 15);
         assert_eq!(config.metrics_namespace, "N");
         let sweep_options = SweepOptions {
@@ -219,7 +241,8 @@ mod tests {
             ("SESSION_TIMEOUT_MINUTES", "20m"),
             ("TTL_EXPIRED_SESSIONS_SECONDS", "-1"),
             ("TTL_ATTRIBUTE_NAME", "Expires"),
-            ("ALLOW_DASHES", "yes"),
+            ("TABLE_NAME", "my table"),
+            ("DASHES_IN_APPLICATIONS", "yes"),
             ("METRICS_BY_APPLICATION", "1"),
             ("MAX_WAIT_SECONDS", "16"),
             ("MAX_WAIT_SECONDS", "-1"),

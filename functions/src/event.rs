@@ -93,8 +93,8 @@ async fn adapt(
 /// code logs them. Does not log refusals, which are normal answers.
 pub async fn answer(app: &App, operation: Operation, request: &Request) -> Response<Body> {
     let started = Instant::now();
+    let app = app.for_request().await;
     let time = http::request_time(request, Timestamp::now());
-    let app = app.metered();
     let result = operation.handle(&app, request, time).await;
     let (response, error) = match result {
         Ok(response) => (response, None),
@@ -104,15 +104,15 @@ pub async fn answer(app: &App, operation: Operation, request: &Request) -> Respo
         }
     };
     if let Some(error) = error.as_ref().filter(|_| response.status().is_server_error()) {
-        let hash = http::session_hash(request, app.allow_dashes);
-        let (operation, error) = (operation.name(), session_store::error_chain(error));
+        let hash = http::session_hash(request, app.dashes);
+        let (operation, error) = (operation.name(), error.to_string());
         tracing::error!(operation, session.hash = hash, error, "request failed");
     }
     if let Some(metrics) = &app.metrics {
         let usage = app.sessions.usage();
         metrics.write(&RequestEvent {
             operation: operation.name(),
-            session: http::session_hash(request, app.allow_dashes),
+            session: http::session_hash(request, app.dashes),
             // The wait for a holder is not the service's latency. It has its own metric.
             latency: started.elapsed().saturating_sub(usage.waited),
             dynamo_db_calls: usage.calls,

@@ -11,7 +11,8 @@ pub(crate) async fn fetch(
     request: &Request,
     time: RequestTime,
 ) -> Result<Response<Body>, Error> {
-    let id = http::session_id(request, app.allow_dashes)?;
+    http::no_body(request)?;
+    let id = http::session_id(request, app.dashes)?;
     let key = http::request_key(request)?;
     let session = app.sessions.fetch(&id, key, time).await?;
     Ok(http::fetched(session, time.now))

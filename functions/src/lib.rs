@@ -4,9 +4,9 @@
 //! # Layout
 //!
 //! - [`serve`] starts a function: it reads which operation the function serves, and serves it.
-//! - [`Operation`] lists the seven operations of the HTTP API, with method and path.
+//! - [`Operation`] lists the eight operations of the HTTP API, with method and path.
 //! - Each operation has a file with its handler. A handler parses the request, calls the store, and
-//!   makes the response. The eighth operation is [`sweep`].
+//!   makes the response. The ninth operation is [`sweep`].
 //! - [`http`] is the contract: it reads requests, makes responses, and has the table from errors to
 //!   statuses.
 //! - [`event`] converts between Lambda's events and the contract. Every request goes through
@@ -23,6 +23,7 @@ mod error;
 pub mod event;
 mod fetch;
 pub mod http;
+mod inspect;
 mod lock;
 pub mod log;
 pub mod metrics;
@@ -36,7 +37,7 @@ mod touch;
 
 pub use app::{App, StartError};
 pub use assignment::HANDLER;
-pub use config::{Config, ConfigError, DEFAULT_MAX_WAIT, DEFAULT_SEGMENTS};
+pub use config::{Config, ConfigError, DASHES_IN_APPLICATIONS, DEFAULT_MAX_WAIT, DEFAULT_SEGMENTS};
 pub use error::Error;
 pub use event::answer;
 pub use operation::Operation;

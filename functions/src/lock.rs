@@ -11,7 +11,8 @@ pub(crate) async fn lock(
     request: &Request,
     time: RequestTime,
 ) -> Result<Response<Body>, Error> {
-    let id = http::session_id(request, app.allow_dashes)?;
+    http::no_body(request)?;
+    let id = http::session_id(request, app.dashes)?;
     let lock_options = http::lock_options(request, app.max_wait, time.now)?;
     let session = app.sessions.lock(&id, lock_options, time).await?;
     Ok(http::lock_acquired(session, request, app.max_wait, time.now))

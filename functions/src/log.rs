@@ -1,8 +1,7 @@
-//! The log: all lines of this service, and only the errors of libraries.
+//! The log: the lines of this service, and no line of a library.
 //!
-//! The level applies to the lines of this service only. At levels below `error`, the AWS SDK and
-//! the Lambda runtime write whole requests, with session ids and session items.
-//! `docs/settings.md` describes the variables of the level and the format.
+//! The AWS SDK and the Lambda runtime can write whole requests, with session ids and session items,
+//! also in their errors. `docs/settings.md` describes the variables of the level and the format.
 
 use std::io;
 
@@ -32,7 +31,14 @@ where
     };
     // Fails only if this process has started its log before. That log then stays in use.
     let _ = tracing::subscriber::set_global_default(subscriber(level, json, writer));
+    std::panic::set_hook(Box::new(|panic| log_panic(panic.location())));
     Ok(())
+}
+
+/// Logs where a panic happened. Its message can come from a library and quote a request.
+fn log_panic(location: Option<&std::panic::Location<'_>>) {
+    let (file, line) = location.map_or(("", 0), |location| (location.file(), location.line()));
+    tracing::error!(file, line, "the code panicked");
 }
 
 /// The variable that sets the level.
@@ -50,7 +56,7 @@ where
     W: for<'a> MakeWriter<'a, Writer: io::Write> + Send + Sync + 'static,
 {
     let targets = Targets::new()
-        .with_default(LevelFilter::ERROR)
+        .with_default(LevelFilter::OFF)
         .with_targets([("functions", level), ("session_store", level), ("local", level)])
         // The runtime's span of this level has the request id and the trace id.
         .with_target("lambda_runtime::layers::trace", LevelFilter::INFO);

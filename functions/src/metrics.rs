@@ -14,8 +14,29 @@ use metrique_writer::Entry;
 use metrique_writer::format::Format;
 use metrique_writer::unit::Unit;
 use metrique_writer_format_emf::{Emf, MetricDefinition, MetricDirective};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use crate::SweepRunReport;
+
+/// The longest value of a dimension, in characters.
+/// Source: the CloudWatch API reference, "Dimension".
+const LONGEST_DIMENSION: usize = 1024;
+
+/// The characters of a dimension that are percent-encoded, besides those that are not ASCII.
+/// CloudWatch drops values with control characters, a leading colon, or spaces only.
+const ENCODED: AsciiSet = CONTROLS.add(b' ').add(b'%').add(b':');
+
+/// The application as the value of a dimension: percent-encoded where CloudWatch would drop it.
+/// Requests without an application count under `-`, as in the path.
+pub(crate) fn application_dimension(application: &str) -> String {
+    match application {
+        "" => "-".to_owned(),
+        name => {
+            let encoded = utf8_percent_encode(name, &ENCODED).to_string();
+            encoded.chars().take(LONGEST_DIMENSION).collect()
+        }
+    }
+}
 
 /// What a request asked for, and how it ended.
 #[derive(Debug, Entry)]
@@ -120,14 +141,25 @@ impl Metrics {
         let Ok(mut out) = self.out.lock() else { return };
         let (emf, out) = &mut *out;
         let mut line = Vec::with_capacity(1024);
-        let written = match emf.format(event, &mut line) {
-            Ok(()) => {
-                out.write_all(&line).and_then(|()| out.flush()).map_err(|error| error.to_string())
-            }
-            Err(error) => Err(error.to_string()),
-        };
-        if let Err(error) = written {
-            tracing::error!(error, "metrics event was not written");
+        if emf.format(event, &mut line).is_err() {
+            tracing::error!("metrics event was not written: it cannot be formatted");
+        } else if let Err(error) = out.write_all(&line).and_then(|()| out.flush()) {
+            tracing::error!(cause = %error.kind(), "metrics event was not written");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_application_is_a_dimension_that_cloudwatch_keeps() {
+        assert_eq!(application_dimension("shop"), "shop");
+        assert_eq!(application_dimension(""), "-");
+        assert_eq!(application_dimension("bücher shop"), "b%C3%BCcher%20shop");
+        assert_eq!(application_dimension(":50%"), "%3A50%25");
+        assert_eq!(application_dimension("\n"), "%0A");
+        assert_eq!(application_dimension(&"ü".repeat(255)).len(), LONGEST_DIMENSION);
     }
 }

@@ -4,7 +4,7 @@ use lambda_http::http::Method;
 use lambda_http::{Body, Request, Response};
 use session_store::RequestTime;
 
-use crate::{App, Error, create, fetch, lock, release, remove, store, touch};
+use crate::{App, Error, create, fetch, inspect, lock, release, remove, store, touch};
 
 /// An operation of the HTTP API. Its file, its handler, Lambda's handler setting and its example in
 /// `events/` have the same name.
@@ -14,6 +14,8 @@ pub enum Operation {
     Create,
     /// Read a session without locking it.
     Fetch,
+    /// Look at a session without using it.
+    Inspect,
     /// Lock a session for exclusive use.
     Lock,
     /// Write a session back and release its lock.
@@ -35,9 +37,10 @@ const TOUCH: &str = "/apps/{application}/session/touch";
 
 impl Operation {
     /// All operations.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Create,
         Self::Fetch,
+        Self::Inspect,
         Self::Lock,
         Self::Store,
         Self::Release,
@@ -50,6 +53,7 @@ impl Operation {
         match self {
             Self::Create => "create",
             Self::Fetch => "fetch",
+            Self::Inspect => "inspect",
             Self::Lock => "lock",
             Self::Store => "store",
             Self::Release => "release",
@@ -62,6 +66,7 @@ impl Operation {
     pub fn method(self) -> Method {
         match self {
             Self::Fetch => Method::GET,
+            Self::Inspect => Method::HEAD,
             Self::Create | Self::Lock | Self::Touch => Method::POST,
             Self::Store => Method::PUT,
             Self::Release | Self::Remove => Method::DELETE,
@@ -71,7 +76,7 @@ impl Operation {
     /// The path, with the parameter `{application}` as API Gateway writes it.
     pub fn path(self) -> &'static str {
         match self {
-            Self::Create | Self::Fetch | Self::Store | Self::Remove => SESSION,
+            Self::Create | Self::Fetch | Self::Inspect | Self::Store | Self::Remove => SESSION,
             Self::Lock | Self::Release => LOCK,
             Self::Touch => TOUCH,
         }
@@ -107,6 +112,7 @@ impl Operation {
         match self {
             Self::Create => create::create(app, request, time).await,
             Self::Fetch => fetch::fetch(app, request, time).await,
+            Self::Inspect => inspect::inspect(app, request, time).await,
             Self::Lock => lock::lock(app, request, time).await,
             Self::Store => store::store(app, request, time).await,
             Self::Release => release::release(app, request, time).await,

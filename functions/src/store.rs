@@ -11,7 +11,7 @@ pub(crate) async fn store(
     request: &Request,
     time: RequestTime,
 ) -> Result<Response<Body>, Error> {
-    let id = http::session_id(request, app.allow_dashes)?;
+    let id = http::session_id(request, app.dashes)?;
     let mode = http::store_mode(request)?;
     let timeout = http::session_timeout(request)?;
     let items = http::items(request)?;

@@ -32,8 +32,11 @@ struct SweepRequest {
 #[derive(Debug, thiserror::Error)]
 pub enum SweepError {
     /// The event is not a sweep request. The sweep did nothing.
-    #[error("the event is not a valid sweep request")]
-    Event(#[source] serde_json::Error),
+    #[error(
+        "the event is not a valid sweep request: its options are dry_run (true or false), segments, \
+         read_units, write_units and time_limit_seconds (numbers)"
+    )]
+    Event,
     /// An option in the event has an invalid value. The sweep did nothing.
     #[error("{0}")]
     Option(&'static str),
@@ -61,6 +64,7 @@ pub async fn sweep(
         let error = session_store::error_chain(error);
         tracing::error!(error, "sweep did not start: its event is invalid");
     })?;
+    let app = app.for_request().await;
     let started = Instant::now();
     let progress = SweepProgress::default();
     let swept = app.sessions.sweep(&sweep_options, &progress, now).await;
@@ -132,14 +136,14 @@ fn options(event: &Value) -> Result<SweepRequest, SweepError> {
     let options = match detail {
         None => event,
         Some(Value::String(text)) => {
-            parsed = serde_json::from_str(text).map_err(SweepError::Event)?;
+            parsed = serde_json::from_str(text).map_err(|_| SweepError::Event)?;
             &parsed
         }
         Some(detail) => detail,
     };
     match options {
         Value::Null => Ok(SweepRequest::default()),
-        Value::Object(_) => SweepRequest::deserialize(options).map_err(SweepError::Event),
+        Value::Object(_) => SweepRequest::deserialize(options).map_err(|_| SweepError::Event),
         _ => Err(SweepError::Option("the options of a sweep must be a JSON object")),
     }
 }

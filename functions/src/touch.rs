@@ -11,7 +11,8 @@ pub(crate) async fn touch(
     request: &Request,
     time: RequestTime,
 ) -> Result<Response<Body>, Error> {
-    let id = http::session_id(request, app.allow_dashes)?;
+    http::no_body(request)?;
+    let id = http::session_id(request, app.dashes)?;
     let timeout = http::session_timeout(request)?;
     let holder = http::lease_to_renew(request)?;
     app.sessions.touch(&id, timeout, holder, time).await?;

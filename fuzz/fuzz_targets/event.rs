@@ -60,7 +60,8 @@ fn check_answer(operation: Operation, event: ApiGatewayV2httpRequest, writes: Wr
     let answer = serde_json::to_value(answer).expect("an answer serializes, as Lambda needs it");
     let status = answer["statusCode"].as_u64().unwrap_or_default();
     assert!(SERVICE.contract.allows(operation, status), "{name}: {answer}");
-    if status >= 500 {
+    // The answer to HEAD has no body.
+    if status >= 500 && operation != Operation::Inspect {
         let problem: Value =
             answer["body"].as_str().unwrap_or_default().parse().unwrap_or_default();
         // DynamoDB refuses a write although the item fulfils its condition. The service correctly

@@ -21,9 +21,10 @@ const LEASE: &str = "Lock-Lease";
 
 /// Every operation, in every variant that reads an item in its own way: the operation, the header
 /// that has the item's own lock, and other headers.
-const REQUESTS: [(Operation, Option<&str>, &[(&str, &str)]); 14] = [
+const REQUESTS: [(Operation, Option<&str>, &[(&str, &str)]); 15] = [
     (Operation::Create, None, &[]),
     (Operation::Fetch, None, &[]),
+    (Operation::Inspect, None, &[]),
     (Operation::Lock, None, &[]),
     (Operation::Lock, Some(SEEN), &[(LEASE, "30")]),
     (Operation::Store, None, &[]),
@@ -45,7 +46,7 @@ fuzz_target!(|bytes: &[u8]| {
     // Bytes that are more than one JSON value would be more than an item in the answers.
     let readable = item.is_some() && SERVICE.can_read();
     // All operations handle bytes that the SDK cannot parse in the same way.
-    let requests = if readable { &REQUESTS[..] } else { &REQUESTS[..2] };
+    let requests = if readable { &REQUESTS[..] } else { &REQUESTS[..3] };
     for (operation, header, others) in requests.iter().copied() {
         for writes in [Writes::Done, Writes::Refused] {
             SERVICE.dynamodb.has(bytes, writes);
@@ -68,7 +69,7 @@ fuzz_target!(|bytes: &[u8]| {
 /// The item's own lock id if it is valid, otherwise another lock id.
 fn own_lock(item: &Value) -> String {
     let own = item["LockId"]["S"].as_str().filter(|key| key.len() == 36);
-    let key = own.unwrap_or("7d9f1f0e-2f57-4a53-9a0e-0d6a2b8c4e21").to_ascii_lowercase();
+    let key = own.unwrap_or("7d9f1f0e-2f57-4a53-9a0e-0d6a2b8c4e21");
     let generation = item["LockGeneration"]["N"].as_str();
     let generation: u64 = generation.and_then(|number| number.parse().ok()).unwrap_or(0);
     let lock = format!("{key}.{generation}");
@@ -79,7 +80,11 @@ fn own_lock(item: &Value) -> String {
 }
 
 fn ask(operation: Operation, lock: &str, headers: &[&(&str, &str)]) -> u16 {
-    let mut request = Request::new(Body::Binary(b"items".to_vec()))
+    let body = match operation {
+        Operation::Store => Body::Binary(b"items".to_vec()),
+        _ => Body::Empty,
+    };
+    let mut request = Request::new(body)
         .with_path_parameters(HashMap::from([("application".to_owned(), "-".to_owned())]));
     *request.method_mut() = operation.method();
     // The key of the item's own lock, because a resend of that lock is also answered from the item.

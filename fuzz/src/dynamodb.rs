@@ -38,9 +38,11 @@ impl DynamoDb {
         let (status, before) = match std::mem::take(writes) {
             unused if call.ends_with("GetItem") => {
                 *writes = unused;
-                (200, br#"{"Item":"#.as_slice())
+                (200, br#"{"ConsumedCapacity":{"CapacityUnits":1},"Item":"#.as_slice())
             }
-            Writes::Done => (200, br#"{"Attributes":"#.as_slice()),
+            Writes::Done => {
+                (200, br#"{"ConsumedCapacity":{"CapacityUnits":1},"Attributes":"#.as_slice())
+            }
             Writes::Refused => (
                 400,
                 br#"{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException","Item":"#

@@ -52,7 +52,7 @@ impl Default for Service {
         let client = Client::from_conf(config);
         let sessions = SessionStore::new(client.clone(), settings);
         // Waiting is useless, because the item does not change.
-        let app = App { allow_dashes: true, max_wait: Duration::ZERO, ..App::new(sessions) };
+        let app = App { max_wait: Duration::ZERO, ..App::new(sessions) };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
         let runtime = runtime.expect("a current-thread runtime can be built");
         Self { app, dynamodb, contract: Contract::read(), client, runtime }

@@ -3,34 +3,38 @@
 use std::path::Path;
 
 use dynoxide::Database;
-use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+
+use crate::listener::Loopback;
 
 /// A DynamoDB in this process, which listens on a loopback port.
 pub struct Embedded {
     /// Its URL: `http://127.0.0.1:port`.
     pub url: String,
     database: Database,
-    server: JoinHandle<()>,
+    servers: Vec<JoinHandle<()>>,
 }
 
 impl Embedded {
-    /// Serves the tables of `file` on `listener`. Without a file, the tables are in memory only.
+    /// Serves the tables of `file` on a port of this machine. Without a file, the tables are in
+    /// memory only.
     ///
     /// # Errors
     ///
     /// If the file cannot be opened, or if the address of the listener is unknown.
     pub fn start(
-        listener: TcpListener,
+        listener: Loopback,
         file: Option<&Path>,
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let database = match file {
             None => Database::memory()?,
             Some(file) => Database::new(file.to_str().ok_or("the file name is not valid UTF-8")?)?,
         };
-        let url = format!("http://{}", listener.local_addr()?);
-        let server = tokio::spawn(dynoxide::server::serve_on(listener, database.clone()));
-        Ok(Self { url, database, server })
+        let url = format!("http://127.0.0.1:{}", listener.port()?);
+        let (v4, v6) = listener.into_parts();
+        let serve = |listener| tokio::spawn(dynoxide::server::serve_on(listener, database.clone()));
+        let servers = [Some(v4), v6].into_iter().flatten().map(serve).collect();
+        Ok(Self { url, database, servers })
     }
 
     /// Deletes the items whose TTL has passed, and returns their number. This DynamoDB does not do
@@ -46,6 +50,6 @@ impl Embedded {
 
 impl Drop for Embedded {
     fn drop(&mut self) {
-        self.server.abort();
+        self.servers.iter().for_each(JoinHandle::abort);
     }
 }

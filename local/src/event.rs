@@ -82,6 +82,7 @@ fn encoded(headers: &HeaderMap, body: &[u8]) -> (Option<String>, bool) {
         return (None, false);
     }
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let kind = kind.map(str::to_ascii_lowercase);
     let text = ["text/", "application/json", "application/javascript", "application/xml"];
     if kind.is_some_and(|kind| text.iter().any(|text| kind.starts_with(text))) {
         return (Some(String::from_utf8_lossy(body).into_owned()), false);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::{Method, Response, StatusCode, header};
+use axum::http::{Response, StatusCode, header};
 use functions::{App, Operation};
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use lambda_http::{Context, LambdaEvent};
@@ -16,7 +16,12 @@ use crate::event;
 use crate::iam::Signer;
 
 /// The largest body that an HTTP API of API Gateway accepts.
+/// Source: the API Gateway developer guide, "Quotas for HTTP APIs".
 const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
+
+/// The largest event that Lambda accepts. Base64 makes a body a third larger.
+/// Source: the Lambda developer guide, "Lambda quotas".
+const MAX_EVENT_BYTES: usize = 6 * 1024 * 1024;
 
 /// The functions, and the access key that must sign requests. `None`: requests need no signature.
 struct Gateway {
@@ -30,13 +35,15 @@ pub fn router(app: App, signer: Option<Signer>) -> Router {
 }
 
 async fn answer(State(gateway): State<Arc<Gateway>>, request: Request) -> Response<Body> {
+    // API Gateway's documentation says only "the request time". If that is the time when the request
+    // began to arrive, a slow body counts against the deadline. This is the stricter reading.
     let received = Timestamp::now();
     let (request, body) = request.into_parts();
-    let Some((operation, application)) = route(&request.method, request.uri.path()) else {
-        return gateway_response(StatusCode::NOT_FOUND, "Not Found");
-    };
-    let Some(application) = application else {
+    let Some(path) = decoded_path(request.uri.path()) else {
         return gateway_response(StatusCode::BAD_REQUEST, "Bad Request");
+    };
+    let Some((operation, application)) = Operation::of_path(&request.method, &path) else {
+        return gateway_response(StatusCode::NOT_FOUND, "Not Found");
     };
     let Ok(body) = to_bytes(body, MAX_BODY_BYTES).await else {
         return gateway_response(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large");
@@ -47,10 +54,16 @@ async fn answer(State(gateway): State<Arc<Gateway>>, request: Request) -> Respon
         tracing::info!(%refused, "request was refused");
         return gateway_response(StatusCode::FORBIDDEN, "Forbidden");
     }
-    let Some(event) = event::event(operation, &application, &request, &body, received) else {
+    let Some(event) = event::event(operation, application, &request, &body, received) else {
         return gateway_response(StatusCode::BAD_REQUEST, "Bad Request");
     };
-    let answer = invoke(&gateway.app, operation, &event.to_string()).await;
+    let event = event.to_string();
+    if event.len() > MAX_EVENT_BYTES {
+        return gateway_response(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large");
+    }
+    // A function runs to its end even if its client has left. So it has a task of its own.
+    let function = async move { invoke(&gateway.app, operation, event).await };
+    let answer = tokio::spawn(function).await.ok().flatten();
     answer.as_ref().and_then(event::response).unwrap_or_else(|| {
         // API Gateway answers this when a function crashes.
         gateway_response(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
@@ -66,8 +79,9 @@ pub async fn invoke(
 ) -> Option<serde_json::Value> {
     let event: ApiGatewayV2httpRequest = match serde_json::from_slice(event.as_ref()) {
         Ok(event) => event,
-        Err(error) => {
-            tracing::error!(%error, "input is not an API Gateway event");
+        Err(_) => {
+            // The parser's error could quote the event, and with it a session id.
+            tracing::error!("input is not an API Gateway event");
             return None;
         }
     };
@@ -77,12 +91,12 @@ pub async fn invoke(
     serde_json::to_value(response).ok()
 }
 
-/// The operation of a path, and the decoded application. The application is `None` if it cannot be
-/// decoded.
-fn route(method: &Method, path: &str) -> Option<(Operation, Option<String>)> {
-    let (operation, application) = Operation::of_path(method, path)?;
-    let decoded = percent_decode_str(application).decode_utf8().ok().map(Into::into);
-    Some((operation, decoded))
+/// The path as API Gateway's routes see it: decoded, up to a decoded question mark. So no
+/// application can have a slash or a question mark. `None` if it is not UTF-8.
+/// Source: events of an HTTP API that were captured for <https://github.com/hotsock/voker/pull/8>.
+fn decoded_path(path: &str) -> Option<String> {
+    let decoded = percent_decode_str(path).decode_utf8().ok()?;
+    Some(decoded.split('?').next().unwrap_or_default().to_owned())
 }
 
 /// A response of API Gateway itself.

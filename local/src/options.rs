@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 use functions::DEFAULT_MAX_WAIT;
 use session_store::SessionTimeout;
 
+use crate::endpoint::{self, Endpoint};
 use crate::iam::Signer;
 use crate::sweep::SweepArgs;
 
@@ -17,11 +18,11 @@ pub struct Options {
     #[command(subcommand)]
     pub command: Option<Command>,
 
-    /// Port of the service on 127.0.0.1; 0 takes any free port
+    /// Port of the service on 127.0.0.1 and ::1; 0 takes any free port
     #[arg(long, default_value_t = 3000)]
     pub port: u16,
 
-    /// Port of the embedded DynamoDB on 127.0.0.1; 0 takes any free port
+    /// Port of the embedded DynamoDB on 127.0.0.1 and ::1; 0 takes any free port
     #[arg(long, default_value_t = 8000, conflicts_with = "endpoint_url")]
     pub dynamodb_port: u16,
 
@@ -29,13 +30,18 @@ pub struct Options {
     #[arg(long, value_name = "FILE", conflicts_with = "endpoint_url")]
     pub data: Option<PathBuf>,
 
-    /// Use the DynamoDB at this URL instead of the embedded one; if AWS_ACCESS_KEY_ID or
-    /// AWS_PROFILE is set, use those credentials
-    #[arg(long, value_name = "URL")]
-    pub endpoint_url: Option<String>,
+    /// Use the DynamoDB at this URL of this machine instead of the embedded one; if
+    /// AWS_ACCESS_KEY_ID or AWS_PROFILE is set, use those credentials
+    #[arg(long, value_name = "URL", value_parser = endpoint::url)]
+    pub endpoint_url: Option<Endpoint>,
+
+    /// Use a table on AWS, or at an --endpoint-url on another machine: with the region and
+    /// credentials of the environment or profile, without creating the table and without sweeps
+    #[arg(long, conflicts_with_all = ["dynamodb_port", "data"])]
+    pub aws: bool,
 
     /// Name of the table, which is created if it does not exist
-    #[arg(long, value_name = "NAME", default_value = "ASP.NET_SessionState")]
+    #[arg(long, value_name = "NAME", default_value = "ASP.NET_SessionState", value_parser = endpoint::table)]
     pub table: String,
 
     /// Read capacity units per second of the table, if it is created
@@ -58,13 +64,17 @@ pub struct Options {
     #[arg(long, value_name = "NAME", default_value = "ExpTTL")]
     pub ttl_attribute: String,
 
+    /// How many seconds after a session has expired TTL may delete it
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pub ttl_extra_seconds: u32,
+
     /// Timeout of a session that has none of its own, in minutes (1 to 525600)
     #[arg(long, value_name = "MINUTES", default_value_t)]
     pub session_timeout: SessionTimeout,
 
-    /// Allow dashes in session ids; an id with a dash could name a session of another application
+    /// Allow dashes in application names, and not in session ids
     #[arg(long)]
-    pub allow_dashes: bool,
+    pub dashes_in_applications: bool,
 
     /// Accept only requests that are signed with these credentials (Signature Version 4), without a
     /// check of permissions
@@ -107,6 +117,8 @@ mod tests {
             ["--read-capacity", "0"],
             ["--sweep-every", "-1"],
             ["--iam", "no-secret"],
+            ["--endpoint-url", "127.0.0.1:8000"],
+            ["--table", "my table"],
         ] {
             assert!(Options::try_parse_from(["local"].into_iter().chain(bad)).is_err(), "{bad:?}");
         }

@@ -1,17 +1,17 @@
 //! Starts everything, prints the addresses, and waits for Ctrl-C.
 
 use std::io::Write;
-use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use functions::App;
-use session_store::{SessionStore, Settings, Ttl, client, table as found};
-use tokio::net::TcpListener;
+use session_store::{Dashes, SessionStore, Settings, Ttl, client, table as found};
 
 use crate::embedded::Embedded;
-use crate::table::{NewTable, find_or_create};
+use crate::endpoint::{self, Endpoint, EndpointError};
+use crate::listener::Loopback;
+use crate::table::{FindError, NewTable, find_or_create};
 use crate::{Options, gateway, sweeper};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -20,7 +20,7 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages explain the variants")]
 pub enum RunError {
-    #[error("cannot listen on port {port} of 127.0.0.1 (--{flag} 0 takes any free port)")]
+    #[error("cannot listen on port {port} of 127.0.0.1 and ::1 (--{flag} 0 takes any free port)")]
     Port { port: u16, flag: &'static str, source: std::io::Error },
     #[error("cannot use the data file {file}")]
     Data { file: PathBuf, source: BoxError },
@@ -31,7 +31,9 @@ pub enum RunError {
     )]
     TtlAttribute { attribute: String },
     #[error("cannot use table {table}")]
-    Table { table: String, source: BoxError },
+    Table { table: String, source: FindError },
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
     #[error(
         "the sweep failed; deleted sessions stay deleted, and the next sweep continues from there"
     )]
@@ -47,16 +49,19 @@ pub enum RunError {
 /// [`RunError`] if the service cannot start, or if its HTTP server fails.
 pub async fn run(options: Options) -> Result<(), RunError> {
     let listener = bind(options.port, "port").await?;
-    let (client, embedded) = match &options.endpoint_url {
-        Some(url) => (client_at(url).await, None),
-        None => {
+    let endpoint = options.endpoint_url.as_ref().and_then(Endpoint::url);
+    let (client, embedded) = match endpoint {
+        None if !options.aws => {
             let embedded = embed(&options).await?;
             (client::at(&embedded.url), Some(embedded))
         }
+        endpoint => (endpoint::client(endpoint, options.aws).await?, None),
     };
     let app = app(&options, client).await?;
-    let address = listener.local_addr().map_err(|source| RunError::Stopped { source })?;
-    print_banner(&options, embedded.as_ref(), address.port());
+    let port = listener.port().map_err(|source| RunError::Stopped { source })?;
+    print_banner(&options, embedded.as_ref(), port);
+    // A table on AWS has a sweep of its own, with a budget.
+    let sweep_every = if options.aws { 0 } else { options.sweep_every };
 
     let server = axum::serve(listener, gateway::router(app.clone(), options.iam.clone()));
     tokio::select! {
@@ -65,13 +70,12 @@ pub async fn run(options: Options) -> Result<(), RunError> {
         }
         // Connections that stay open delay the end by 2 seconds at most.
         () = async { stop_signal().await; tokio::time::sleep(Duration::from_secs(2)).await } => Ok(()),
-        _ = sweeper::sweep_every(options.sweep_every, &app, embedded.as_ref()) => Ok(()),
+        _ = sweeper::sweep_every(sweep_every, &app, embedded.as_ref()) => Ok(()),
     }
 }
 
-async fn bind(port: u16, flag: &'static str) -> Result<TcpListener, RunError> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
-    listener.map_err(|source| RunError::Port { port, flag, source })
+async fn bind(port: u16, flag: &'static str) -> Result<Loopback, RunError> {
+    Loopback::bind(port).await.map_err(|source| RunError::Port { port, flag, source })
 }
 
 async fn embed(options: &Options) -> Result<Embedded, RunError> {
@@ -82,22 +86,15 @@ async fn embed(options: &Options) -> Result<Embedded, RunError> {
     })
 }
 
-/// A client of the DynamoDB at this URL, with the credentials of the environment or the profile if
-/// one is set.
-pub(crate) async fn client_at(url: &str) -> Client {
-    let credentials = ["AWS_ACCESS_KEY_ID", "AWS_PROFILE"];
-    match credentials.iter().any(|name| std::env::var_os(name).is_some()) {
-        true => client::from_env_at(url).await,
-        false => client::at(url),
-    }
-}
-
 async fn app(options: &Options, client: Client) -> Result<App, RunError> {
     let attribute = Some(options.ttl_attribute.clone()).filter(|name| !name.is_empty());
     let mut settings = Settings {
         table: options.table.clone(),
         hash_key: "SessionId".to_owned(),
-        ttl: attribute.clone().map(|attribute| Ttl { attribute, extra: Duration::ZERO }),
+        ttl: attribute.clone().map(|attribute| Ttl {
+            attribute,
+            extra: Duration::from_secs(options.ttl_extra_seconds.into()),
+        }),
         session_timeout: options.session_timeout,
     };
     if let Some(taken) = settings.attribute_taken_by_ttl() {
@@ -109,27 +106,35 @@ async fn app(options: &Options, client: Client) -> Result<App, RunError> {
         capacity: (!options.on_demand).then_some((options.read_capacity, options.write_capacity)),
         ttl_attribute: attribute,
     };
-    let hash_key = if options.no_create {
+    let hash_key = if options.no_create || options.aws {
         let found = found::describe(&client, &table.name).await;
-        found.map(|found| found.hash_key).map_err(BoxError::from)
+        found.map(|found| found.hash_key).map_err(FindError::from)
     } else {
         find_or_create(&client, &table).await
     };
     settings.hash_key = hash_key.map_err(|source| RunError::Table { table: table.name, source })?;
+    if let Some(taken) = settings.attribute_taken_by_ttl() {
+        return Err(RunError::TtlAttribute { attribute: taken.to_owned() });
+    }
     Ok(App {
-        allow_dashes: options.allow_dashes,
+        dashes: match options.dashes_in_applications {
+            true => Dashes::InApplication,
+            false => Dashes::InSessionId,
+        },
         max_wait: Duration::from_secs(options.max_wait),
         ..App::new(SessionStore::new(client, settings))
     })
 }
 
 fn print_banner(options: &Options, embedded: Option<&Embedded>, port: u16) {
-    let dynamodb = match (embedded, &options.data, &options.endpoint_url) {
+    let endpoint = options.endpoint_url.as_ref().and_then(Endpoint::url);
+    let dynamodb = match (embedded, &options.data, endpoint) {
         (Some(embedded), Some(file), _) => {
             format!("{} (embedded, in {})", embedded.url, file.display())
         }
         (Some(embedded), None, _) => format!("{} (embedded, in memory)", embedded.url),
-        (None, _, url) => url.clone().unwrap_or_default(),
+        (None, _, Some(url)) => url.to_owned(),
+        (None, _, None) => "on AWS".to_owned(),
     };
     let table = &options.table;
     let written = writeln!(

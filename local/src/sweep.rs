@@ -10,12 +10,16 @@ use functions::{DEFAULT_SEGMENTS, SweepRunReport};
 use indicatif::{ProgressBar, ProgressStyle};
 use session_store::{
     SessionStore, SessionTimeout, Settings, SweepOptions, SweepProgress, SweepReport, Timestamp,
-    Ttl, client, table,
+    Ttl, table,
 };
 
-use crate::run::{RunError, client_at, stop_signal};
+use crate::endpoint::{self, Endpoint};
+use crate::run::{RunError, stop_signal};
 
 const USUAL_TTL_DELAY_HOURS: u32 = (SweepOptions::USUAL_TTL_DELAY.as_secs() / 3600) as u32;
+
+/// The embedded DynamoDB of a running `local`.
+const RUNNING_LOCAL: &str = "http://127.0.0.1:8000";
 
 /// How often the progress is updated. Without a terminal there is no bar, and every 150th update
 /// prints a line: every 30 seconds.
@@ -26,17 +30,19 @@ const UPDATES_PER_LINE: u32 = 150;
 /// continues from there
 #[derive(Debug, Clone, Args)]
 pub struct SweepArgs {
-    /// URL of DynamoDB (the default is the embedded DynamoDB of a running `local`); if
-    /// AWS_ACCESS_KEY_ID or AWS_PROFILE is set, use those credentials
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8000")]
-    pub endpoint_url: String,
+    /// URL of DynamoDB on this machine (without it and without --aws: http://127.0.0.1:8000, the
+    /// embedded DynamoDB of a running `local`); if AWS_ACCESS_KEY_ID or AWS_PROFILE is set, use
+    /// those credentials
+    #[arg(long, value_name = "URL", value_parser = endpoint::url)]
+    pub endpoint_url: Option<Endpoint>,
 
-    /// Use DynamoDB on AWS, with the region and credentials of the environment or profile
-    #[arg(long, conflicts_with = "endpoint_url")]
+    /// Use a table on AWS, or at an --endpoint-url on another machine: with the region and
+    /// credentials of the environment or profile
+    #[arg(long)]
     pub aws: bool,
 
     /// Name of the table
-    #[arg(long, value_name = "NAME", default_value = "ASP.NET_SessionState")]
+    #[arg(long, value_name = "NAME", default_value = "ASP.NET_SessionState", value_parser = endpoint::table)]
     pub table: String,
 
     /// Attribute that the table's TTL reads; '' if TTL is off
@@ -45,7 +51,7 @@ pub struct SweepArgs {
 
     /// How many seconds after a session has expired TTL may delete it
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
-    pub ttl_extra: u32,
+    pub ttl_extra_seconds: u32,
 
     /// How many hours late TTL may be before the sweep deletes a session itself; 0 leaves no
     /// session to TTL
@@ -101,14 +107,13 @@ impl SweepArgs {
 ///
 /// [`RunError`] if the sweep cannot start, or if it fails.
 pub async fn sweep(options: &SweepArgs) -> Result<(), RunError> {
-    let client = match options.aws {
-        true => client::from_env().await,
-        false => client_at(&options.endpoint_url).await,
-    };
+    let given = options.endpoint_url.as_ref().and_then(Endpoint::url);
+    let endpoint = given.or(if options.aws { None } else { Some(RUNNING_LOCAL) });
+    let client = endpoint::client(endpoint, options.aws).await?;
     let table = options.table.clone();
     let found = match table::describe(&client, &table).await {
         Ok(found) => found,
-        Err(source) => return Err(RunError::Table { table, source: Box::new(source) }),
+        Err(source) => return Err(RunError::Table { table, source: source.into() }),
     };
     let sessions = sessions(options, client, found.hash_key)?;
     let sweep_options = options.sweep_options();
@@ -161,7 +166,7 @@ fn sessions(
     hash_key: String,
 ) -> Result<SessionStore, RunError> {
     let attribute = Some(options.ttl_attribute.clone()).filter(|name| !name.is_empty());
-    let extra = Duration::from_secs(options.ttl_extra.into());
+    let extra = Duration::from_secs(options.ttl_extra_seconds.into());
     let ttl = attribute.map(|attribute| Ttl { attribute, extra });
     let (table, session_timeout) = (options.table.clone(), SessionTimeout::default());
     let settings = Settings { table, hash_key, ttl, session_timeout };

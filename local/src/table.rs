@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ProvisionedThroughput,
     ScalarAttributeType, TimeToLiveSpecification, TimeToLiveStatus,
 };
+use session_store::Failure;
 use session_store::table::{TableError, describe};
 
 /// How to create a table.
@@ -22,40 +24,61 @@ pub struct NewTable {
     pub ttl_attribute: Option<String>,
 }
 
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
-
 /// DynamoDB on AWS needs some seconds to create a table.
 const ACTIVE_WITHIN: Duration = Duration::from_secs(120);
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Returns the name of the table's hash key. Creates the table if it does not exist.
+/// Why a table was not found or created.
+#[derive(Debug, thiserror::Error)]
+pub enum FindError {
+    /// The table cannot hold sessions.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// A call to DynamoDB failed.
+    #[error(transparent)]
+    Failed(#[from] Failure),
+    /// The description of a new table is invalid.
+    #[error("the table cannot be described: a name or a number is missing")]
+    Description,
+    /// DynamoDB did not create the table in time.
+    #[error("the table was not active within 120 seconds")]
+    NotActive,
+}
+
+/// Returns the name of the table's hash key. Creates the table if it does not exist. Waits until
+/// the table is active, also if another process is creating it.
 ///
 /// # Errors
 ///
 /// If the table cannot hold sessions, or if a call to DynamoDB fails.
-pub async fn find_or_create(client: &Client, table: &NewTable) -> Result<String, BoxError> {
-    match describe(client, &table.name).await {
-        Err(TableError::Missing { .. }) => {
-            create(client, table).await?;
-            Ok(describe(client, &table.name).await?.hash_key)
-        }
-        found => {
-            let found = found?;
-            warn_of_ttl(client, table).await?;
-            Ok(found.hash_key)
-        }
+pub async fn find_or_create(client: &Client, table: &NewTable) -> Result<String, FindError> {
+    let created = match describe(client, &table.name).await {
+        Err(TableError::Missing { .. }) => create(client, table).await?,
+        _ => false,
+    };
+    let hash_key = tokio::time::timeout(ACTIVE_WITHIN, active(client, &table.name))
+        .await
+        .map_err(|_| FindError::NotActive)??;
+    if created {
+        turn_ttl_on(client, table).await?;
+    } else {
+        warn_of_ttl(client, table).await?;
     }
+    Ok(hash_key)
 }
 
-async fn create(client: &Client, table: &NewTable) -> Result<(), BoxError> {
+/// Creates the table. Returns `false` if another process has been faster.
+async fn create(client: &Client, table: &NewTable) -> Result<bool, FindError> {
     let key = AttributeDefinition::builder()
         .attribute_name(&table.hash_key)
         .attribute_type(ScalarAttributeType::S)
-        .build()?;
+        .build()
+        .map_err(|_| FindError::Description)?;
     let schema = KeySchemaElement::builder()
         .attribute_name(&table.hash_key)
         .key_type(KeyType::Hash)
-        .build()?;
+        .build()
+        .map_err(|_| FindError::Description)?;
     let request =
         client.create_table().table_name(&table.name).attribute_definitions(key).key_schema(schema);
     let request = match table.capacity {
@@ -64,39 +87,45 @@ async fn create(client: &Client, table: &NewTable) -> Result<(), BoxError> {
             ProvisionedThroughput::builder()
                 .read_capacity_units(read)
                 .write_capacity_units(write)
-                .build()?,
+                .build()
+                .map_err(|_| FindError::Description)?,
         ),
     };
-    request.send().await?;
-    let active = async {
-        while !is_active(client, &table.name).await? {
-            tokio::time::sleep(POLL_INTERVAL).await;
+    match request.send().await {
+        Ok(_) => Ok(true),
+        Err(SdkError::ServiceError(refusal)) if refusal.err().is_resource_in_use_exception() => {
+            Ok(false)
         }
-        Ok::<_, BoxError>(())
-    };
-    tokio::time::timeout(ACTIVE_WITHIN, active)
-        .await
-        .map_err(|_| "the table was not active within 120 seconds")??;
-    if let Some(attribute) = &table.ttl_attribute {
-        let ttl =
-            TimeToLiveSpecification::builder().attribute_name(attribute).enabled(true).build()?;
-        let request = client.update_time_to_live().table_name(&table.name);
-        request.time_to_live_specification(ttl).send().await?;
+        Err(error) => Err(Failure::new("CreateTable", &error).into()),
     }
-    Ok(())
 }
 
-async fn is_active(client: &Client, table: &str) -> Result<bool, BoxError> {
-    let output = client.describe_table().table_name(table).send().await?;
-    let status = output.table.and_then(|table| table.table_status);
-    Ok(status == Some(aws_sdk_dynamodb::types::TableStatus::Active))
+/// Waits until the table is active. Returns the name of its hash key.
+async fn active(client: &Client, table: &str) -> Result<String, FindError> {
+    loop {
+        let found = describe(client, table).await?;
+        if found.active {
+            return Ok(found.hash_key);
+        }
+        tokio::time::sleep(POLL_INTERVAL).await;
+    }
+}
+
+async fn turn_ttl_on(client: &Client, table: &NewTable) -> Result<(), FindError> {
+    let Some(attribute) = &table.ttl_attribute else { return Ok(()) };
+    let ttl = TimeToLiveSpecification::builder().attribute_name(attribute).enabled(true).build();
+    let ttl = ttl.map_err(|_| FindError::Description)?;
+    let request = client.update_time_to_live().table_name(&table.name);
+    let sent = request.time_to_live_specification(ttl).send().await;
+    sent.map(drop).map_err(|error| Failure::new("UpdateTimeToLive", &error).into())
 }
 
 /// Warns if an existing table has another TTL attribute, and does not change it: that is up to its
 /// owner.
-async fn warn_of_ttl(client: &Client, table: &NewTable) -> Result<(), BoxError> {
+async fn warn_of_ttl(client: &Client, table: &NewTable) -> Result<(), FindError> {
     let Some(wanted) = &table.ttl_attribute else { return Ok(()) };
-    let output = client.describe_time_to_live().table_name(&table.name).send().await?;
+    let output = client.describe_time_to_live().table_name(&table.name).send().await;
+    let output = output.map_err(|error| Failure::new("DescribeTimeToLive", &error))?;
     let ttl = output.time_to_live_description.filter(|ttl| {
         let status = ttl.time_to_live_status();
         matches!(status, Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling))

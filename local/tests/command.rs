@@ -59,8 +59,11 @@ impl Drop for Local {
 /// The program, on free ports unless the arguments set the ports.
 fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_local"));
-    for (flag, excluded_by) in [("--port", "--port"), ("--dynamodb-port", "--endpoint-url")] {
-        if !arguments.contains(&flag) && !arguments.contains(&excluded_by) {
+    let given = |flags: &[&str]| flags.iter().any(|flag| arguments.contains(flag));
+    for (flag, excluded_by) in
+        [("--port", &[][..]), ("--dynamodb-port", &["--endpoint-url", "--aws"])]
+    {
+        if !given(&[flag]) && !given(excluded_by) {
             command.args([flag, "0"]);
         }
     }
@@ -196,7 +199,9 @@ fn help_names_every_flag() {
         "--ttl-attribute",
         "--session-timeout",
         "--sweep-every",
-        "--allow-dashes",
+        "--dashes-in-applications",
+        "--aws",
+        "--ttl-extra-seconds",
         "--iam",
         "--max-wait",
     ] {
@@ -259,4 +264,108 @@ fn ctrl_c_stops_a_sweep_by_hand_and_the_next_sweep_continues() {
     assert!(said.any(|line| line.unwrap().contains("the next sweep continues")));
     assert_eq!(report["complete"], false);
     assert_eq!((&next["complete"], &next["pass_started"]), (&true.into(), &report["pass_started"]));
+}
+
+#[test]
+fn several_that_start_on_one_new_data_file_at_once_all_serve() {
+    let file = temporary_file("at-once");
+    let starting: Vec<_> = (0..4)
+        .map(|_| {
+            let data = file.to_str().unwrap().to_owned();
+            std::thread::spawn(move || Local::start(&["--data", &data]))
+        })
+        .collect();
+
+    let mut statuses = Vec::new();
+    for local in starting {
+        statuses.push(local.join().unwrap().ask("POST /apps/-/session"));
+    }
+
+    assert_eq!(statuses, ["201", "200", "200", "200"]);
+}
+
+#[test]
+fn an_endpoint_that_is_no_url_is_refused_with_one_line_that_names_the_setting() {
+    for flags in [["--endpoint-url", "127.0.0.1:8000"], ["--endpoint-url", "http://"]] {
+        let said = command(&flags).output().unwrap();
+        let said = String::from_utf8(said.stderr).unwrap();
+        assert!(said.contains("--endpoint-url"), "{said}");
+        assert!(said.contains("must be a URL"), "{said}");
+    }
+    for (variable, value) in [
+        ("AWS_ENDPOINT_URL_DYNAMODB", "127.0.0.1:8000"),
+        ("AWS_ENDPOINT_URL", "nonsense"),
+        ("AWS_ENDPOINT_URL_DYNAMODB", "http://"),
+    ] {
+        for command_line in [vec!["--aws"], vec!["sweep", "--aws"]] {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_local"));
+            command.args(&command_line).env("AWS_REGION", "us-east-1").env(variable, value);
+            if command_line.len() == 1 {
+                command.args(["--port", "0"]);
+            }
+
+            let Output { status, stderr, .. } = command.output().unwrap();
+
+            let said = String::from_utf8(stderr).unwrap();
+            assert_eq!((status.code(), said.lines().count()), (Some(1), 1), "{said}");
+            assert!(said.contains(&format!("{variable} is {value:?}")), "{said}");
+        }
+    }
+}
+
+#[test]
+fn an_empty_endpoint_is_absent() {
+    let local = Local::start(&[]);
+    let url = format!("http://{}", local.dynamodb);
+    let mut sweep = Command::new(env!("CARGO_BIN_EXE_local"));
+    sweep.args(["sweep", "--aws", "--endpoint-url", ""]);
+    sweep.env("AWS_ENDPOINT_URL_DYNAMODB", "").env("AWS_ENDPOINT_URL", url);
+    sweep.env("AWS_REGION", "us-east-1").env("AWS_ACCESS_KEY_ID", "x");
+    sweep.env("AWS_SECRET_ACCESS_KEY", "x");
+
+    let output = sweep.output().unwrap();
+
+    assert!(output.status.success(), "{output:?}");
+}
+
+#[test]
+fn a_table_name_that_dynamodb_does_not_accept_is_refused() {
+    let said = command(&["--table", "my table"]).output().unwrap();
+
+    let said = String::from_utf8(said.stderr).unwrap();
+    assert!(said.contains("--table") && said.contains("must be 3 to 255"), "{said}");
+}
+
+#[test]
+fn another_machine_is_used_only_with_aws_and_then_no_table_is_created_and_nothing_is_swept() {
+    for command_line in [&["--port", "0"][..], &["sweep"]] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_local"));
+        let url = ["--endpoint-url", "http://dynamodb.example.com"];
+        let Output { status, stderr, .. } = command.args(command_line).args(url).output().unwrap();
+        let said = String::from_utf8(stderr).unwrap();
+        assert!(!status.success() && said.contains("add --aws"), "{said}");
+    }
+
+    let embedded = Local::start(&[]);
+    let url = format!("http://{}", embedded.dynamodb);
+    let keys =
+        [("AWS_ACCESS_KEY_ID", "x"), ("AWS_SECRET_ACCESS_KEY", "x"), ("AWS_REGION", "us-east-1")];
+    let missing = command(&["--aws", "--endpoint-url", &url, "--table", "Missing"])
+        .envs(keys)
+        .output()
+        .unwrap();
+    let said = String::from_utf8(missing.stderr).unwrap();
+    assert!(said.contains("table Missing does not exist"), "{said}");
+}
+
+#[test]
+fn it_listens_on_the_loopback_addresses_of_ipv4_and_ipv6() {
+    let local = Local::start(&[]);
+    for address in [&local.address, &local.dynamodb] {
+        let port = address.rsplit(':').next().unwrap();
+        TcpStream::connect(format!("127.0.0.1:{port}")).unwrap();
+        if TcpListener::bind("[::1]:0").is_ok() {
+            TcpStream::connect(format!("[::1]:{port}")).unwrap();
+        }
+    }
 }

@@ -1,7 +1,9 @@
 //! DynamoDB: the client, the table, conditional writes, and the capacity that calls consume.
 
 mod capacity;
+mod checksum;
 pub mod client;
+mod endpoint;
 mod expression;
 mod failure;
 mod read;

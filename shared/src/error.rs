@@ -1,15 +1,16 @@
 //! Why an operation on a session did not happen.
 
-use crate::values::Lock;
+mod failure;
 
-/// The cause of a failure.
-pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
+pub use failure::{Failure, FailureCause};
+
+use crate::values::Lock;
 
 /// Why an operation on a session did not happen.
 ///
 /// A refusal means that the store works and says no. A failure means that the result is unknown:
 /// the operation may have happened, or not.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     // Refusals.
     /// No live session has this id: it was never created, was removed, or has expired.
@@ -25,9 +26,20 @@ pub enum Error {
     /// copy, or its key was used before.
     #[error("the lock of this request was released")]
     LockReleased,
+    /// The caller's lock was released, and no other request has locked or written the session
+    /// since. Its lease cannot be extended. A store under this lock still succeeds.
+    #[error("the lock was released, and nobody has locked since")]
+    NotLocked,
     /// The caller asked to store only a new session, and a live session has this id.
     #[error("session already exists")]
     AlreadyExists,
+    /// The session was created after the request arrived. The request may be a late copy, so it has
+    /// not removed the newer session.
+    #[error("the session was created after this request arrived")]
+    CreatedSince,
+    /// A store with this key was done before, and it stored something else.
+    #[error("the key of this request was used for another store")]
+    KeyReused,
     /// The session does not fit into one DynamoDB item.
     #[error("session of {size} bytes is too large: {limit} bytes fit")]
     TooLarge {
@@ -49,51 +61,37 @@ pub enum Error {
         attribute: &'static str,
     },
     /// DynamoDB could not be reached, did not answer in time, or refused the request itself.
-    #[error("{operation} failed")]
-    DynamoDb {
-        /// What failed: DynamoDB's name of the call.
-        operation: &'static str,
-        /// The cause.
-        source: BoxError,
-    },
+    #[error(transparent)]
+    DynamoDb(#[from] Failure),
 }
-
-/// The write would make the item larger than DynamoDB allows. A cause of [`Error::DynamoDb`].
-#[derive(Debug, thiserror::Error)]
-#[error("the item would exceed DynamoDB's size limit")]
-pub(crate) struct ItemTooLarge(#[source] pub(crate) BoxError);
-
-/// DynamoDB throttled the request. A cause of [`Error::DynamoDb`].
-#[derive(Debug, thiserror::Error)]
-#[error("DynamoDB throttled the request")]
-pub(crate) struct Throttled(#[source] pub(crate) BoxError);
-
-/// DynamoDB rejected the request, for example because access is denied or the table does not exist.
-/// A cause of [`Error::DynamoDb`].
-#[derive(Debug, thiserror::Error)]
-#[error("DynamoDB rejected the request")]
-pub(crate) struct Rejected(#[source] pub(crate) BoxError);
 
 impl Error {
     pub(crate) fn is_item_too_large(&self) -> bool {
-        matches!(self, Self::DynamoDb { source, .. } if source.is::<ItemTooLarge>())
+        self.cause() == Some(FailureCause::ItemTooLarge)
     }
 
     pub(crate) fn is_throttled(&self) -> bool {
-        matches!(self, Self::DynamoDb { source, .. } if source.is::<Throttled>())
+        self.cause() == Some(FailureCause::Throttled)
     }
 
     /// Whether the same request would fail in the same way if it were sent again.
-    pub(crate) fn is_rejected(&self) -> bool {
+    pub(crate) fn is_permanent(&self) -> bool {
         match self {
-            Self::DynamoDb { source, .. } => source.is::<Rejected>(),
+            Self::DynamoDb(failure) => failure.is_permanent(),
             _ => true,
+        }
+    }
+
+    fn cause(&self) -> Option<FailureCause> {
+        match self {
+            Self::DynamoDb(failure) => Some(failure.cause),
+            _ => None,
         }
     }
 }
 
-/// An error and its causes in one line for the log, the outermost error first. The SDK's own texts
-/// contain nothing of the request.
+/// An error and its causes in one line, the outermost error first. The errors of this crate contain
+/// no text of a library. Errors of other crates can quote a request: never log those.
 pub fn error_chain(error: &(dyn std::error::Error + 'static)) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")

@@ -11,7 +11,10 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
-pub(crate) use size::{capacity, item_bytes};
+pub(crate) use size::{
+    MAX_ITEM_BYTES, RESERVED_BYTES, before_base64, item_bytes, most_session_bytes, reserved, room,
+    size, usual_session_bytes,
+};
 pub(crate) use value::{LAST_GENERATION, number, session_items, text};
 
 use crate::error::Error;
@@ -38,8 +41,9 @@ impl Item {
         self.timestamp(EXPIRES)?.ok_or(Error::Malformed { attribute: EXPIRES })
     }
 
-    pub(crate) fn create_date(&self) -> Result<Option<Timestamp>, Error> {
-        self.timestamp(CREATE_DATE)
+    /// The text of `CreateDate`, even if it is not a date. `None` if it is missing or not text.
+    pub(crate) fn create_date(&self) -> Option<&str> {
+        self.text(CREATE_DATE).ok().flatten()
     }
 
     pub(crate) fn timeout(&self) -> Result<Option<SessionTimeout>, Error> {
@@ -51,17 +55,23 @@ impl Item {
     }
 
     pub(crate) fn is_uninitialized(&self) -> Result<bool, Error> {
-        self.flag(FLAGS)
+        self.initialize_flag(FLAGS)
     }
 
     /// Whether the request that took the last lock was told to initialize the session. Means
     /// nothing after a lock of AWS's provider, which does not change `LockFlags`.
     pub(crate) fn lock_initialized(&self) -> Result<bool, Error> {
-        self.flag(LOCK_FLAGS)
+        self.initialize_flag(LOCK_FLAGS)
     }
 
     pub(crate) fn generation(&self) -> Result<Option<u64>, Error> {
         self.number(LOCK_GENERATION)
+    }
+
+    /// The lock that keeps other requests out at `now`. A lock whose lease has expired keeps out
+    /// nobody.
+    pub(crate) fn standing_lock(&self, now: Timestamp) -> Result<Option<Lock>, Error> {
+        Ok(self.lock()?.filter(|lock| !lock.lease_expired(now)))
     }
 
     /// The lock, if the session is locked.
@@ -96,18 +106,32 @@ impl Item {
     /// The id of the last lock, even if that lock was released.
     pub(crate) fn last_lock_id(&self) -> Result<Option<LockId>, Error> {
         let Some(key) = self.text(LOCK_ID)? else { return Ok(None) };
-        let key = key.parse().map_err(|_| Error::Malformed { attribute: LOCK_ID })?;
+        let key =
+            RequestKey::as_stored(key).map_err(|_| Error::Malformed { attribute: LOCK_ID })?;
         Ok(Some(LockId { key, generation: self.generation()?.unwrap_or(0) }))
     }
 
-    /// Whether a fetch with this key was told to initialize the session.
+    /// Whether a fetch with this key was told to initialize the session, and nobody has stored
+    /// since. Our stores remove the key, and a store of AWS's provider leaves session items.
     pub(crate) fn is_initialized_by(&self, key: &RequestKey) -> Result<bool, Error> {
-        Ok(self.text(INITIALIZED_BY)? == Some(key.to_string().as_str()))
+        let stored = self.0.contains_key(SESSION_ITEMS);
+        Ok(!stored && self.text(INITIALIZED_BY)? == Some(key.to_string().as_str()))
     }
 
     /// Whether the last store without a lock had this key.
     pub(crate) fn is_stored_by(&self, key: &RequestKey) -> Result<bool, Error> {
         Ok(self.text(STORED_BY)? == Some(key.to_string().as_str()))
+    }
+
+    /// The digest of what the last store without a lock stored. `None` for items of versions that
+    /// did not write it.
+    pub(crate) fn stored_digest(&self) -> Result<Option<&str>, Error> {
+        self.text(STORED_DIGEST)
+    }
+
+    /// The length of the session items as they are stored.
+    pub(crate) fn session_items_bytes(&self) -> usize {
+        self.0.get(SESSION_ITEMS).map_or(0, size)
     }
 
     /// The session in the item. If it has no timeout of its own, `default_timeout` applies.
@@ -118,9 +142,7 @@ impl Item {
         lock: Option<Lock>,
     ) -> Result<Session, Error> {
         let items = match self.text(SESSION_ITEMS)? {
-            Some(items) => {
-                BASE64.decode(items).map_err(|_| Error::Malformed { attribute: SESSION_ITEMS })?
-            }
+            Some(items) => decoded(items)?,
             None => Vec::new(),
         };
         Ok(Session {
@@ -158,6 +180,18 @@ impl Item {
         }
     }
 
+    /// Whether a flag says that the session is uninitialized. AWS's provider reads the number as
+    /// text, too, and takes every number but 1 for "initialized".
+    fn initialize_flag(&self, attribute: &'static str) -> Result<bool, Error> {
+        let number: Option<i64> = match self.0.get(attribute) {
+            Some(AttributeValue::S(text)) => {
+                Some(text.parse().map_err(|_| Error::Malformed { attribute })?)
+            }
+            _ => self.number(attribute)?,
+        };
+        Ok(number == Some(1))
+    }
+
     /// Whether a flag is set. A missing flag is not set.
     fn flag(&self, attribute: &'static str) -> Result<bool, Error> {
         match self.number::<u8>(attribute)? {
@@ -167,6 +201,19 @@ impl Item {
         }
     }
 }
+
+/// The caller's bytes of the attribute `SessionItems`. .NET ignores white space in base64, so AWS's
+/// provider reads items that have it.
+fn decoded(items: &str) -> Result<Vec<u8>, Error> {
+    let malformed = |_| Error::Malformed { attribute: SESSION_ITEMS };
+    if items.contains(WHITE_SPACE) {
+        return BASE64.decode(items.replace(WHITE_SPACE, "")).map_err(malformed);
+    }
+    BASE64.decode(items).map_err(malformed)
+}
+
+/// The white space that .NET's `Convert.FromBase64String` ignores.
+const WHITE_SPACE: [char; 4] = [' ', '\t', '\r', '\n'];
 
 /// Prints only the names of the attributes. The values hold the session and its id, a secret.
 impl std::fmt::Debug for Item {

@@ -14,8 +14,8 @@
 //! - `item`: a session as an item: its attributes, the conditions of writes, reading an item.
 //! - `dynamodb`: the [`client`], the [`table`], the [`SessionStore`], conditional writes, and the
 //!   capacity that calls consume.
-//! - `operations`: a file for each operation: `create`, `fetch`, `lock`, `store`, `release`,
-//!   `touch`, `remove`. Beside them, the code that operations share: the deadline, waiting, new
+//! - `operations`: a file for each operation: `create`, `fetch`, `inspect`, `lock`, `store`,
+//!   `release`, `touch`, `remove`. Beside them, the code that operations share: the deadline, waiting, new
 //!   items, renewal, the release of a lock, where a session timeout comes from, and the reasons of
 //!   refused writes.
 //! - `sweep`: deletes expired sessions, one pass over the table after another.
@@ -28,11 +28,11 @@ mod sweep;
 mod values;
 
 pub use dynamodb::{SessionStore, Settings, Ttl, Usage, client, table};
-pub use error::{Error, error_chain};
+pub use error::{Error, Failure, FailureCause, error_chain};
 pub use operations::{Created, LockOptions, Stored};
 pub use sweep::{ExpireOutcome, Pass, SweepOptions, SweepProgress, SweepReport};
 pub use values::{
-    InvalidLease, InvalidLockId, InvalidRequestKey, InvalidSessionId, InvalidSessionTimeout,
-    InvalidTimestamp, Lease, Lock, LockId, Precondition, RequestKey, RequestTime, Session,
-    SessionId, SessionTimeout, StoreMode, Timestamp, WRITE_DEADLINE,
+    Dashes, InvalidLease, InvalidLockId, InvalidRequestKey, InvalidSessionId,
+    InvalidSessionTimeout, InvalidTimestamp, Lease, Lock, LockId, Precondition, RequestKey,
+    RequestTime, Session, SessionId, SessionTimeout, StoreMode, Timestamp, WRITE_DEADLINE,
 };

@@ -49,7 +49,7 @@ for step in $steps; do
       # With the same compiler flags, cargo reuses the build of the release.
       RUSTFLAGS=$(./release.sh --rustflags) sam build
       count=$(find .aws-sam/build -name bootstrap | wc -l)
-      [ "$count" -eq 8 ] || { echo "sam build made $count bootstrap files; expected 8"; exit 1; }
+      [ "$count" -eq 9 ] || { echo "sam build made $count bootstrap files; expected 9"; exit 1; }
       for function in .aws-sam/build/*Function; do
         cmp "$function/bootstrap" .aws-sam/build/LockFunction/bootstrap
       done

@@ -79,4 +79,4 @@ def test_the_template_needs_only_the_bucket_parameters(aws):
             assert configuration["Handler"] == name.removesuffix("Function").lower()
             # The default architecture is arm64.
             assert configuration["CodeSha256"] == sums[f"session-state-{VERSION}-arm64.zip"]
-    assert sum(name.endswith("Function") for name in resources) == 8
+    assert sum(name.endswith("Function") for name in resources) == 9

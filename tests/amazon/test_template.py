@@ -17,6 +17,7 @@ import stack
 ACTIONS = {
     "Create": {"PutItem"},
     "Fetch": {"GetItem", "UpdateItem"},
+    "Inspect": {"GetItem"},
     "Lock": {"GetItem", "UpdateItem"},
     "Store": {"PutItem", "UpdateItem"},
     "Release": {"UpdateItem"},
@@ -163,6 +164,7 @@ def test_the_caller_policy_allows_only_the_application_of_the_web_tier(aws):
     api = f"arn:aws:execute-api:{stack.REGION}:{stack.ACCOUNT}:abcdefghij"
     for route, expected in [
         ("$default/GET/apps/shop/session", True),
+        ("$default/HEAD/apps/shop/session", True),
         ("$default/POST/apps/shop/session/lock", True),
         ("$default/POST/apps/shop/session/touch", True),
         ("$default/GET/apps/shop2/session", False),
@@ -198,6 +200,30 @@ def test_the_template_and_openapi_have_the_same_routes_to_the_same_operations():
 def test_every_route_requires_a_signature():
     for route, item in routes_of_template().items():
         assert item["security"] == [{"AWS_IAM": []}], route
+
+
+def test_no_attribute_of_sessions_can_be_the_hash_key_or_the_ttl_attribute():
+    code = (stack.ROOT / "shared/src/item/attribute.rs").read_text()
+    values = dict(re.findall(r'const (\w+): &str = "(\w+)"', code))
+    [(count, listed)] = re.findall(r"const ALL: \[&str; (\d+)\] = \[(.*?)\]", code, re.DOTALL)
+    attributes = [values[name] for name in re.findall(r"\w+", listed)]
+    assert len(attributes) == int(count)
+
+    parameters = stack.source()["Parameters"]
+    # A name that only contains the name of an attribute is valid, and so is another case.
+    names = ["SessionId", "Id", "ExpTTL", "Expires2", "MyTimeout", "expires", "my key"]
+    for parameter, valid in [("HashKeyName", names), ("TTLAttributeName", names + [""])]:
+        pattern = parameters[parameter]["AllowedPattern"]
+        tried = attributes + names + [""]
+        # CloudFormation compares the pattern with the whole value.
+        assert [name for name in tried if re.fullmatch(pattern, name)] == valid, parameter
+
+
+def test_the_ttl_attribute_must_differ_from_the_hash_key():
+    [assertion] = stack.transformed()["Rules"]["TTLNeedsItsOwnAttribute"]["Assertions"]
+
+    same = {"Fn::Equals": [{"Ref": "TTLAttributeName"}, {"Ref": "HashKeyName"}]}
+    assert assertion["Assert"] == {"Fn::Not": [same]}
 
 
 def test_the_access_log_has_no_headers_and_no_paths():
@@ -269,7 +295,7 @@ def test_all_functions_share_one_build_and_each_handler_names_its_operation():
     assert handlers == {n: n.removesuffix("Function").lower() for n in functions}
     # SAM makes one build for all functions that have the same metadata.
     builds = [f["Metadata"] for f in functions.values()]
-    assert builds == [builds[0]] * 8
+    assert builds == [builds[0]] * 9
 
 
 def test_a_wait_ends_before_the_timeouts_of_the_function_and_of_api_gateway():
@@ -307,6 +333,19 @@ def test_every_alarm_notifies_the_topic_if_one_is_set_and_is_in_the_runbook():
     for name, alarm in alarms.items():
         assert alarm["AlarmActions"]["Fn::If"][:2] == ["HasTopic", [{"Ref": "AlarmTopicArn"}]]
         assert f"## {name.removesuffix('Alarm')}" in runbook, name
+
+
+def test_the_alarms_over_all_operations_leave_no_operation_out():
+    resources = stack.transformed()["Resources"]
+    operations = {operation.lower() for operation in ACTIONS} - {"sweep"}
+
+    for name in ("Errors", "Failures", "Throttles", "Latency"):
+        metrics = {m["Id"]: m for m in resources[f"{name}Alarm"]["Properties"]["Metrics"]}
+        assert set(metrics) == operations | {"all"}, name
+        for operation in operations:
+            [dimension] = metrics[operation]["MetricStat"]["Metric"]["Dimensions"]
+            function = {"Ref": f"{operation.capitalize()}Function"}
+            assert dimension["Value"] in (operation, function), (name, operation)
 
 
 def test_the_custom_domain_is_optional():

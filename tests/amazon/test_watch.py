@@ -69,6 +69,8 @@ def test_the_router_serves_every_route(watch):
     assert ask(watch, "PUT", headers=lock, body=bytes(range(256)))[0] == 204
     status, _, body = ask(watch, "GET")
     assert (status, body) == (200, bytes(range(256)))
+    status, headers, body = ask(watch, "HEAD")
+    assert (status, headers["Session-Timeout"], body) == (200, "20", b"")
 
 
 def test_cargo_lambda_invoke_sends_an_event(watch):

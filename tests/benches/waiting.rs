@@ -1,7 +1,8 @@
 //! The cost of waiting for a locked session, in calls and capacity units, compared with AWS's
 //! provider.
 //!
-//! `cargo bench -p tests --bench waiting --profile dev`. The store counts calls and units over the
+//! `cargo bench -p tests --bench waiting --profile dev`; with `-- fairness`, only how turns are
+//! shared. The store counts calls and units over the
 //! embedded DynamoDB. The units of a refused write are computed from the size of the item. The
 //! times depend on the machine. Only their ratios mean something.
 
@@ -169,6 +170,57 @@ async fn aws_provider(bytes: usize, waiters: usize, hold: Duration) {
     );
 }
 
+/// Many clients use one session for a minute. Each needs it again and again: it locks, works, and
+/// comes back. How many never had it, and what did the waiting cost?
+async fn fairness(clients: usize, work: Duration, span: Duration) {
+    let table = table(1000).await;
+    let metered = table.sessions.metered();
+    let started = Instant::now();
+    let tasks = (0..clients).map(|_| {
+        let metered = metered.clone();
+        tokio::spawn(async move {
+            let mut turns = 0_u32;
+            'requests: while started.elapsed() < span {
+                sleep(Duration::from_millis(fastrand::u64(200..1000))).await;
+                let wait = Duration::from_secs(10);
+                let mut options = LockOptions { wait, ..LockOptions::new(RequestKey::random()) };
+                let session = loop {
+                    if started.elapsed() > span {
+                        break 'requests;
+                    }
+                    match metered.lock(&id(), options, now()).await {
+                        Ok(session) => break session,
+                        Err(Error::Locked(lock)) => {
+                            options.seen = options.seen.or(Some(lock.id));
+                            sleep(Duration::from_millis(fastrand::u64(1000..2000))).await;
+                        }
+                        Err(error) => panic!("{error}"),
+                    }
+                };
+                sleep(work).await;
+                metered.release(&id(), session.lock.unwrap().id, None, now()).await.unwrap();
+                turns += u32::from(started.elapsed() < span);
+            }
+            turns
+        })
+    });
+    let mut turns = Vec::new();
+    for task in tasks.collect::<Vec<_>>() {
+        turns.push(task.await.unwrap());
+    }
+    let usage = metered.usage();
+    println!(
+        "{clients} clients for {} s, each {} ms at a time: {} turns, {} clients had none, one had {}; {} polls, {} refused writes",
+        span.as_secs(),
+        work.as_millis(),
+        turns.iter().sum::<u32>(),
+        turns.iter().filter(|turns| **turns == 0).count(),
+        turns.iter().max().unwrap(),
+        usage.looks,
+        usage.refused_writes,
+    );
+}
+
 /// The time of a lock and a release without waiters.
 async fn alone() {
     let table = table(1000).await;
@@ -203,6 +255,13 @@ async fn alone() {
 async fn main() {
     // `cargo test --benches` checks only that the benchmark starts.
     if !std::env::args().any(|argument| argument == "--bench") {
+        return;
+    }
+    let minute = Duration::from_secs(60);
+    for clients in [10, 50, 100] {
+        fairness(clients, Duration::from_millis(250), minute).await;
+    }
+    if std::env::args().any(|argument| argument == "fairness") {
         return;
     }
     let (five, ten) = (Duration::from_secs(5), Duration::from_secs(10));

@@ -20,8 +20,8 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use session_store::{
-    Error, LockOptions, Precondition, SessionId, SessionStore, SessionTimeout, Settings, StoreMode,
-    Ttl,
+    Dashes, Error, LockOptions, Precondition, SessionId, SessionStore, SessionTimeout, Settings,
+    StoreMode, Ttl,
 };
 use tokio::runtime::Runtime;
 
@@ -41,8 +41,9 @@ pub(crate) struct Run<A> {
     pub(crate) op: Op,
     pub(crate) now: Instant,
     pub(crate) received: Instant,
-    /// The answers of DynamoDB so far.
-    pub(crate) answers: Vec<A>,
+    /// The answers of DynamoDB so far, and how long after `now` each came, in milliseconds. The
+    /// time is zero for operations that do not read their clock again.
+    pub(crate) answers: Vec<(A, Instant)>,
 }
 
 /// The store, over a client whose network is this module.
@@ -54,7 +55,9 @@ pub(crate) struct Code {
 
 #[derive(Debug, Default)]
 struct Wire {
-    answers: VecDeque<Answer>,
+    answers: VecDeque<(Answer, Instant)>,
+    /// The time of the last answer.
+    elapsed: Instant,
     call: Option<Request>,
 }
 
@@ -64,9 +67,14 @@ struct Connector(Arc<Mutex<Wire>>);
 impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let mut wire = self.0.lock().unwrap();
-        if let Some(answer) = wire.answers.pop_front() {
+        if let Some((answer, at)) = wire.answers.pop_front() {
             let status = answer.status.try_into().unwrap();
-            return HttpConnectorFuture::ready(Ok(HttpResponse::new(status, answer.body.into())));
+            let waited = u64::try_from(at - wire.elapsed).unwrap();
+            wire.elapsed = at;
+            return HttpConnectorFuture::new(async move {
+                tokio::time::advance(Duration::from_millis(waited)).await;
+                Ok(HttpResponse::new(status, answer.body.into()))
+            });
         }
         let target = request.headers().get("x-amz-target").unwrap();
         let api = target.rsplit('.').next().unwrap();
@@ -96,14 +104,16 @@ impl Code {
             ttl: ttl.then(|| Ttl { attribute: "ExpTTL".to_owned(), extra: Duration::ZERO }),
             session_timeout: SessionTimeout::default(),
         };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        // The clock moves only when an answer comes.
+        let runtime = runtime.enable_time().start_paused(true).build().unwrap();
         let sessions = SessionStore::new(Client::from_conf(config), settings);
         Self { runtime, sessions, wire }
     }
 
     pub(crate) fn next(&self, run: &Run<Answer>) -> Next {
         *self.wire.lock().unwrap() =
-            Wire { answers: run.answers.iter().cloned().collect(), call: None };
+            Wire { answers: run.answers.iter().cloned().collect(), elapsed: 0, call: None };
         self.runtime.block_on(async {
             let mut operation = pin!(self.operate(run));
             poll_fn(|context| match operation.as_mut().poll(context) {
@@ -118,7 +128,7 @@ impl Code {
     }
 
     async fn operate(&self, run: &Run<Answer>) -> Reply {
-        let id = SessionId::new(None, "s1", false).unwrap();
+        let id = SessionId::new(None, "s1", Dashes::default()).unwrap();
         let time = request_time(run.now, run.received);
         let sessions = &self.sessions;
         let done = match run.op {
@@ -175,6 +185,9 @@ fn reply_to(error: &Error) -> Reply {
         Error::LockLost => Reply::LockLost,
         Error::LockReleased => Reply::LockReleased,
         Error::AlreadyExists => Reply::AlreadyExists,
+        Error::NotLocked => Reply::NotLocked,
+        Error::CreatedSince => Reply::CreatedSince,
+        Error::KeyReused => Reply::KeyReused,
         Error::TooLate => Reply::TooLate,
         // All items of the model are small sessions, and its DynamoDB does not fail.
         other => panic!("{}", session_store::error_chain(other)),

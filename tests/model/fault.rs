@@ -37,6 +37,10 @@ pub(crate) enum Fault {
     SweepHasNoCondition,
     SweepIgnoresAYoungLock,
     LeaseIsTakenOverEarly,
+    LockLeavesTheTtl,
+    StoreKeepsTheLease,
+    RemoveHidesTheNewerSession,
+    StoreHidesTheReusedKey,
     DeadlineIgnored,
 }
 
@@ -45,13 +49,16 @@ impl Fault {
     pub(crate) fn rewrite(self, op: Op, request: &mut Request) {
         let mut body = request.json();
         let is = |api: &str| request.api == api;
-        let unlocked = " AND (attribute_not_exists(#Locked) OR #Locked = :unlocked)";
+        let free = " AND (attribute_not_exists(#Locked) OR #Locked = :unlocked \
+                    OR (#LeaseOf = #LockId AND #LeaseEnds <= :now))";
         let generation = " AND #LockGeneration = :generation";
         match (self, op) {
             (Self::TouchClearsTheLock, Op::Touch { .. }) if is("UpdateItem") => {
                 body["ExpressionAttributeNames"]["#Locked"] = "Locked".into();
                 body["ExpressionAttributeValues"][":unlocked"] = json!({ "N": "0" });
-                append(&mut body, "UpdateExpression", ", #Locked = :unlocked");
+                let update = body["UpdateExpression"].as_str().unwrap();
+                let update = update.replacen("SET ", "SET #Locked = :unlocked, ", 1);
+                body["UpdateExpression"] = update.into();
             }
             (Self::TouchCreatesAnItem, Op::Touch { .. }) if is("UpdateItem") => {
                 drop_condition(&mut body);
@@ -60,11 +67,7 @@ impl Fault {
                 cut(&mut body, " AND (#Expires < :expires)");
             }
             (Self::LockIgnoresTheHolder, Op::Lock { .. }) => {
-                cut(
-                    &mut body,
-                    "((attribute_not_exists(#Locked) OR #Locked = :unlocked) OR \
-                     (#LeaseOf = #LockId AND #LeaseEnds <= :now)) AND ",
-                );
+                cut(&mut body, free);
             }
             (Self::LockAcceptsAReleasedKey, Op::Lock { .. }) => {
                 cut(&mut body, " AND (attribute_not_exists(#LockId) OR #LockId <> :key)");
@@ -82,7 +85,7 @@ impl Fault {
                 cut(&mut body, "(#LockId = :lock AND #LockGeneration = :generation) AND ");
             }
             (Self::StoreWithoutLockIgnoresTheHolder, Op::StoreWithoutLock { .. }) => {
-                cut(&mut body, unlocked)
+                cut(&mut body, free)
             }
             (Self::StoreOverLiveCreatesASession, Op::StoreWithoutLock { .. })
                 if is("UpdateItem") =>
@@ -105,12 +108,9 @@ impl Fault {
             (Self::ReleaseRevivesAnExpiredSession, Op::Release { .. }) => {
                 cut(&mut body, " AND (#Expires > :now)");
             }
-            (Self::RemoveIgnoresTheHolder, Op::Remove { lock: None }) => cut(&mut body, unlocked),
+            (Self::RemoveIgnoresTheHolder, Op::Remove { lock: None }) => cut(&mut body, free),
             (Self::RemoveDeletesANewerSession, Op::Remove { lock: None }) => {
-                cut(
-                    &mut body,
-                    " AND (attribute_not_exists(#CreateDate) OR #CreateDate <= :received)",
-                );
+                cut(&mut body, " AND NOT (#CreateDate > :received AND #CreateDate <= :deadline)");
             }
             (Self::CreateOverwrites, Op::Create) => drop_condition(&mut body),
             (Self::CreateLeavesOutTheGeneration, Op::Create) => {
@@ -120,12 +120,19 @@ impl Fault {
             (Self::SweepIgnoresAYoungLock, Op::Sweep) => {
                 cut(&mut body, " AND NOT (#Locked = :locked AND #LockDate > :spared)");
             }
+            (Self::LockLeavesTheTtl, Op::Lock { .. }) => {
+                cut(&mut body, ", #Ttl = if_not_exists(#Ttl, :epoch) + :kept");
+            }
+            // A late copy of a touch then takes the lock back.
+            (Self::StoreKeepsTheLease, Op::Store { .. }) => {
+                cut(&mut body, " #LeaseOf, #LeaseEnds,");
+            }
             (Self::LeaseIsTakenOverEarly, Op::Lock { .. }) => {
                 cut(&mut body, " AND #LeaseEnds <= :now")
             }
             // The condition no longer checks that the flag is still set.
             (Self::FetchIgnoresTheCurrentFlag, Op::Fetch { .. }) => {
-                cut(&mut body, " AND (#Flags = :one)")
+                cut(&mut body, " AND (#Flags = :one OR #Flags = :one_text)")
             }
             _ => return,
         }
@@ -139,8 +146,12 @@ impl Fault {
                 Self::LockRefusesItsResend,
                 Op::Lock { .. },
                 Reply::Session { lock: Some(lock), .. },
-            ) if run.answers[0].status != 200 => Reply::Locked(lock),
+            ) if run.answers[0].0.status != 200 => Reply::Locked(lock),
             (Self::StoreHidesTheLostLock, Op::Store { .. }, Reply::LockLost) => Reply::Done,
+            (Self::RemoveHidesTheNewerSession, Op::Remove { .. }, Reply::CreatedSince)
+            | (Self::StoreHidesTheReusedKey, Op::StoreWithoutLock { .. }, Reply::KeyReused) => {
+                Reply::Done
+            }
             (Self::LockedIsReportedAsMissing, Op::Lock { .. }, Reply::Locked(_)) => Reply::NotFound,
             (
                 Self::LockReturnsAWrongGeneration,
@@ -153,11 +164,6 @@ impl Fault {
             _ => reply,
         }
     }
-}
-
-fn append(body: &mut Value, expression: &str, more: &str) {
-    let text = body[expression].as_str().unwrap();
-    body[expression] = format!("{text}{more}").into();
 }
 
 /// Removes a piece of text from both expressions.

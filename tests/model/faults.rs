@@ -47,6 +47,10 @@ found! {
     a_create_that_overwrites: CreateOverwrites in removals breaks NO_OVERWRITE;
     a_sweep_without_its_condition: SweepHasNoCondition in endings breaks ENDED_BY_REMOVAL;
     a_sweep_that_ignores_a_young_lock: SweepIgnoresAYoungLock in endings breaks LOCK_SPARED;
+    a_lock_that_leaves_the_ttl: LockLeavesTheTtl in endings breaks LOCK_SPARED;
+    a_store_that_keeps_the_lease: StoreKeepsTheLease in copied_touches breaks LATE_NO_EFFECT;
+    a_remove_that_hides_the_newer_session: RemoveHidesTheNewerSession in skewed_clocks breaks SUCCESS_TRUE;
+    a_store_that_hides_the_reused_key: StoreHidesTheReusedKey in reused_keys breaks SUCCESS_TRUE;
     a_lease_that_is_taken_over_early: LeaseIsTakenOverEarly in leases breaks HOLDER_ONLY;
     a_deadline_that_is_ignored: DeadlineIgnored in locks breaks BEFORE_DEADLINE;
 }

@@ -47,9 +47,12 @@ impl Protocol {
             *took = Some((took.map_or(lock, |(first, _)| first), lock));
         }
         if let (Some(slot), Op::Touch { holder: Some((lock, _)) }) = (actor.slot, actor.op)
-            && before.view(self.now(state)).lock == Some(lock)
+            && [before, after].iter().any(|facts| facts.view(self.now(state)).lock == Some(lock))
         {
             state.attempt(slot).took = Some((lock, lock));
+            if applied.passed && !before.locked {
+                state.reaches(LOCK_TAKEN_BACK);
+            }
         }
         if let Op::Store { content, .. } | Op::StoreWithoutLock { content, .. } = actor.op
             && applied.passed
@@ -171,7 +174,9 @@ impl Protocol {
             if !removes {
                 state.breaks(actor.breaks(ENDED_BY_REMOVAL, OLD_ENDS));
             }
-            let newer = before.created.is_some_and(|created| created > actor.received);
+            // A later date comes from a clock that is ahead.
+            let since = actor.received + 1..=now;
+            let newer = before.created.is_some_and(|created| since.contains(&created));
             if actor.op == (Op::Remove { lock: None }) && newer {
                 state.breaks(REMOVE_SPARES);
             }
@@ -179,12 +184,12 @@ impl Protocol {
         if matches!(actor.op, Op::Create | Op::OldCreate) && was.live {
             state.breaks(actor.breaks(NO_OVERWRITE, OLD_OVERWRITES));
         }
+        let young = before.lock_date.is_some_and(|date| date > now - SPARED_AFTER_LOCK);
+        if matches!(actor.op, Op::Sweep | Op::Ttl) && !after.exists && before.locked && young {
+            state.breaks(LOCK_SPARED);
+        }
         if actor.op == Op::Sweep && !after.exists {
             state.reaches(SWEPT);
-            let young = before.lock_date.is_some_and(|date| date > now - SPARED_AFTER_LOCK);
-            if before.locked && young {
-                state.breaks(LOCK_SPARED);
-            }
         }
         if actor.op == Op::Ttl {
             state.reaches(TTL_DELETED);
@@ -196,7 +201,10 @@ impl Protocol {
         let Some(lock) = before.view(now).lock else { return };
         let own =
             actor.op.lock() == Some(lock) || actor.op.locks() && actor.op.key() == Some(lock.key);
-        let lease_expired = actor.op.locks() && before.lease_ends.is_some_and(|end| end <= now);
+        let without_lock =
+            matches!(actor.op, Op::StoreWithoutLock { .. } | Op::Remove { lock: None });
+        let lease_expired =
+            (actor.op.locks() || without_lock) && before.lease_ends.is_some_and(|end| end <= now);
         if !own && !lease_expired {
             state.breaks(actor.breaks(HOLDER_ONLY, OLD_TAKES));
         }
@@ -244,11 +252,7 @@ impl Protocol {
                 }
                 (Reply::Done, Op::StoreWithoutLock { .. }) => attempt.passed,
                 (Reply::Done, Op::Create) => attempt.passed || view.live,
-                (Reply::Done, Op::Remove { lock }) => {
-                    let newer =
-                        facts.created.is_some_and(|created| created > self.received(state, number));
-                    attempt.passed || attempt.seen & NONE_SEEN != 0 || lock.is_none() && newer
-                }
+                (Reply::Done, Op::Remove { .. }) => attempt.passed || attempt.seen & NONE_SEEN != 0,
                 (Reply::Done, Op::Touch { holder: None }) => attempt.seen & !NONE_SEEN != 0,
                 (Reply::Done, Op::Touch { holder: Some(_) }) => attempt.took.is_some(),
                 (Reply::Session { lock: Some(lock), .. }, Op::Lock { .. }) => {
@@ -271,7 +275,10 @@ impl Protocol {
                 state.breaks(RESEND_SUCCEEDS);
             }
         }
-        if let Reply::Session { initialize, .. } = reply {
+        if let Reply::Session { initialize, content, .. } = reply {
+            if initialize && content != 0 && !attempt.op.is_old() {
+                state.breaks(INITIALIZE_UNSTORED);
+            }
             if initialize && !attempt.cleared {
                 state.breaks(INITIALIZE_ONCE);
             }
@@ -290,6 +297,8 @@ impl Protocol {
             Reply::Locked(_) => state.reaches(LOCKED_OUT),
             Reply::LockLost => state.reaches(LOCK_LOST),
             Reply::LockReleased => state.reaches(LOCK_RELEASED),
+            Reply::CreatedSince => state.reaches(NEWER_KEPT),
+            Reply::KeyReused => state.reaches(KEY_REUSED),
             Reply::Session { lock: Some(_), .. } => self.judge_holders(state, number),
             Reply::Done if matches!(attempt.op, Op::Store { .. }) => state.reaches(STORED),
             Reply::Done if matches!(attempt.op, Op::Release { .. }) => state.reaches(RELEASED),

@@ -13,7 +13,7 @@ const TIMEOUT: Instant = 20 * 60 * 1000;
 /// The next step of an operation of AWS's provider.
 pub(crate) fn next(run: &Run<Answer>, ttl: bool) -> Next {
     let provider = Provider { now: run.now, ttl };
-    let answers: Vec<Value> = run.answers.iter().map(Answer::json).collect();
+    let answers: Vec<Value> = run.answers.iter().map(|(answer, _)| answer.json()).collect();
     match run.op {
         Op::OldCreate => match answers.len() {
             0 => provider.put(json!({ "Flags": { "N": "1" } })),
@@ -26,7 +26,7 @@ pub(crate) fn next(run: &Run<Answer>, ttl: bool) -> Next {
             _ => Next::Reply(Reply::Done),
         },
         Op::OldFetch { .. } => provider.fetch(&answers),
-        Op::OldLock { key } => provider.lock(key, &answers, run.answers.first().map(|a| a.status)),
+        Op::OldLock { key } => provider.lock(key, &answers, run.answers.first().map(|(answer, _)| answer.status)),
         Op::OldStore { lock, content } => match answers.len() {
             0 => provider.store(lock, content),
             // As in a release and a remove, AWS's provider logs a lost lock and reports success.

@@ -204,6 +204,9 @@ pub(crate) enum Reply {
     LockLost,
     LockReleased,
     AlreadyExists,
+    NotLocked,
+    CreatedSince,
+    KeyReused,
     TooLate,
     Failed,
 }

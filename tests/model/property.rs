@@ -36,7 +36,7 @@ numbered! { RULES:
     14 FORWARD "a renewal never moves Expires backwards",
     15 REMOVE_SPARES "a remove spares a session that was created after the remove was received",
     16 BEFORE_DEADLINE "no call begins ten seconds or more after its request was received",
-    17 LOCK_SPARED "the sweep deletes no session whose lock is younger than an hour",
+    17 LOCK_SPARED "neither the sweep nor TTL deletes a session whose lock is younger than an hour",
     18 NO_SAME_LOCK
         "a late copy of a lock request does not make the same lock as in an earlier session",
     // The limits that the documents name. Each setup lists the limits that it may reach.
@@ -53,6 +53,7 @@ numbered! { RULES:
     27 OLD_ENDS "AWS's provider ends a live session only by a remove",
     28 OLD_OVERWRITES "a create of AWS's provider does not overwrite a live session",
     29 OLD_TWICE "a resend of AWS's provider has no second effect",
+    30 INITIALIZE_UNSTORED "nobody is told to initialize a session that has been stored",
 }
 
 // The check of a setup fails if it does not reach all situations that the setup lists.
@@ -77,6 +78,9 @@ numbered! { SITUATIONS:
     16 RENEWED "a renewal moved Expires forwards",
     17 STORED "a holder stored",
     18 RELEASED "a holder released",
+    19 NEWER_KEPT "a remove was refused because the session is newer than the request",
+    20 KEY_REUSED "a store with the key of another store was refused",
+    21 LOCK_TAKEN_BACK "a touch took back a lock that AWS's provider had cleared",
 }
 
 /// No step breaks a rule that must hold in the setup. The state says which rule a step broke.

@@ -124,14 +124,6 @@ impl Protocol {
         self.world.facts(state.item).view(self.now(state))
     }
 
-    /// When the current request of a web server was received.
-    pub(crate) fn received(&self, state: &State, client: usize) -> Instant {
-        match state.clients[client].at {
-            At::Asking { run, .. } => self.world.times(run).1,
-            _ => self.now(state),
-        }
-    }
-
     /// The first state: the operations in `before` of the setup are done.
     fn first_state(&self) -> State {
         let stopped = Client { at: At::Stopped, begun: 0 };
@@ -153,12 +145,12 @@ impl Protocol {
             reached: 0,
         };
         for op in self.setup.before {
-            let now = self.now(&state);
+            let now = self.now(&state) + self.setup.ahead;
             let mut run = self.world.begin(*op, now, now);
             while let Step::Call(request) = self.world.step(run) {
                 let applied = self.world.apply(state.item, request);
                 state.item = applied.item;
-                run = self.world.advance(run, applied.answer);
+                run = self.world.advance(run, applied.answer, now);
             }
             state.millis += 1;
         }

@@ -3,7 +3,7 @@
 use crate::op::Op;
 use crate::protocol::Protocol;
 use crate::setup::Does;
-use crate::state::{At, State, Then};
+use crate::state::{At, Client, State, Then};
 
 impl Protocol {
     /// The operation by which a web server does something, and what it does after the reply.
@@ -28,6 +28,10 @@ impl Protocol {
             (Does::StoreWithoutLock(_), _) if old => (Op::OldStoreNew { content: key }, Then::End),
             (Does::StoreWithoutLock(over), _) => {
                 (Op::StoreWithoutLock { key, over, content: key }, Then::End)
+            }
+            (Does::ReuseKey(over), _) => {
+                let first = Client { begun: 1, ..me }.key(client);
+                (Op::StoreWithoutLock { key: first, over, content: key }, Then::End)
             }
             (Does::RemoveWithoutLock, _) => (Op::Remove { lock: None }, Then::End),
             (Does::Store, Some(lock)) if old => (Op::OldStore { lock, content: key }, Then::End),

@@ -17,6 +17,8 @@ pub(crate) enum Does {
     Create,
     StoreWithoutLock(Over),
     RemoveWithoutLock,
+    /// Stores without a lock, with the key of the server's first web request.
+    ReuseKey(Over),
     // Requests of a server that holds the lock.
     Store,
     Release,
@@ -45,6 +47,10 @@ pub(crate) struct Setup {
     /// The instants that the clock moves through, in milliseconds.
     pub(crate) clock: &'static [Instant],
     pub(crate) budget: Budget,
+    /// How far the clock of API Gateway is behind the clocks of the functions, in milliseconds.
+    pub(crate) behind: Instant,
+    /// How far the clock of the function that does `before` is ahead, in milliseconds.
+    pub(crate) ahead: Instant,
     /// Our service is configured with the TTL attribute.
     pub(crate) ttl: bool,
     /// AWS's provider is configured with the TTL attribute.
@@ -80,6 +86,8 @@ impl Setup {
             before: &[],
             clock: &[0, 5 * SECOND, 12 * SECOND],
             budget: Budget::default(),
+            behind: 0,
+            ahead: 0,
             ttl: false,
             old_ttl: false,
             late_calls: false,

@@ -309,6 +309,100 @@ pub(crate) fn leases(scale: Scale) -> Setup {
     }
 }
 
+/// Touches that extend a lease, while late copies of them arrive.
+pub(crate) fn copied_touches(scale: Scale) -> Setup {
+    const DOES: &[Does] = &[Lease(8), Store, Release, TouchLease(8)];
+    Setup {
+        before: &[Op::Create],
+        clock: &[0, 5 * SECOND, 9 * SECOND],
+        budget: Budget { request_copies: 1, ..NONE },
+        limits: &[LIMIT_LATE_LOCK],
+        reaches: &[STORED, RELEASED, COPY_REFUSED],
+        ..Setup::new(
+            "copied touches",
+            scale.of(vec![ours(1, DOES)], vec![ours(2, DOES)], vec![ours(1, DOES); 2]),
+        )
+    }
+}
+
+/// Stores and removes without a lock, beside a lock whose lease expires.
+pub(crate) fn expired_leases(scale: Scale) -> Setup {
+    const HOLDS: &[Does] = &[Lease(8), Store];
+    const WITHOUT_LOCK: &[Does] = &[StoreWithoutLock(Over::Live), RemoveWithoutLock];
+    Setup {
+        before: &[Op::Create],
+        clock: &[0, 5 * SECOND, 9 * SECOND],
+        budget: Budget { losses: 1, request_copies: scale.of(0, 1, 1), ..NONE },
+        limits: LIMITS_WITHOUT_LOCK,
+        reaches: &[LOCKED_OUT, LOCK_LOST, LEASE_TAKEOVER, STORED],
+        ..Setup::new("expired leases", vec![ours(1, HOLDS), ours(scale.of(1, 1, 2), WITHOUT_LOCK)])
+    }
+}
+
+/// Removes and creates, where the clock of API Gateway is behind those of the functions.
+pub(crate) fn skewed_clocks(scale: Scale) -> Setup {
+    const DOES: &[Does] = &[RemoveWithoutLock, Create, Lock];
+    Setup {
+        clock: &[0, 5 * SECOND, 12 * SECOND],
+        behind: 3,
+        budget: Budget { losses: scale.of(0, 1, 1), request_copies: scale.of(0, 1, 1), ..NONE },
+        limits: &[
+            LIMIT_LATE_LOCK,
+            LIMIT_LATE_CREATE,
+            LIMIT_LATE_WITHOUT_LOCK,
+            LIMIT_TWICE_WITHOUT_LOCK,
+        ],
+        reaches: &[NEWER_KEPT, LOCKED_OUT],
+        ..Setup::new("skewed clocks", vec![ours(2, DOES), ours(1, DOES)])
+    }
+}
+
+/// Removes of a session that a function created whose clock is ahead. They must remove it.
+pub(crate) fn clock_ahead(_: Scale) -> Setup {
+    const DOES: &[Does] = &[RemoveWithoutLock, Lock, Store];
+    Setup {
+        before: &[Op::Create],
+        ahead: 40 * SECOND,
+        clock: &[0, 5 * SECOND, 12 * SECOND],
+        limits: &[LIMIT_LATE_LOCK, LIMIT_TWICE_WITHOUT_LOCK],
+        reaches: &[STORED, LOCKED_OUT],
+        ..Setup::new("clock ahead", vec![ours(1, DOES); 2])
+    }
+}
+
+/// Stores without a lock by a client that uses one key for two stores.
+pub(crate) fn reused_keys(scale: Scale) -> Setup {
+    const REUSES: &[Does] = &[StoreWithoutLock(Over::Live), ReuseKey(Over::Live)];
+    const OTHER: &[Does] = &[StoreWithoutLock(Over::Live), Lock, Store];
+    Setup {
+        before: &[Op::Create],
+        clock: &[0, 12 * SECOND],
+        budget: Budget { losses: 1, request_copies: scale.of(0, 1, 1), ..NONE },
+        limits: LIMITS_WITHOUT_LOCK,
+        reaches: &[KEY_REUSED, RESEND_KNOWN],
+        ..Setup::new("reused keys", vec![ours(2, REUSES), ours(1, OTHER)])
+    }
+}
+
+/// A lock with a lease that AWS's provider clears with a touch, and its renewal.
+pub(crate) fn leases_beside_old(scale: Scale) -> Setup {
+    const HOLDS: &[Does] = &[Lease(8), Store, TouchLease(8)];
+    const OURS: &[Does] = &[Lock, Store];
+    const OLD: &[Does] = &[Touch, Lock, Store];
+    Setup {
+        before: &[Op::Create],
+        clock: &[0, 5 * SECOND, 9 * SECOND],
+        budget: Budget { request_copies: scale.of(0, 1, 1), ..NONE },
+        limits: &[LIMIT_LATE_LOCK],
+        breaks: &[ONE_HOLDER, OLD_TAKES],
+        reaches: &[LOCK_TAKEN_BACK, LOCK_LOST, LEASE_TAKEOVER],
+        ..Setup::new(
+            "leases beside AWS's provider",
+            vec![ours(1, HOLDS), ours(1, OURS), old(1, OLD)],
+        )
+    }
+}
+
 /// Calls to DynamoDB that stay on the network for longer than any request may take.
 pub(crate) fn late_calls(scale: Scale) -> Setup {
     const DOES: &[Does] = &[Lock, Store, Release];
@@ -377,7 +471,7 @@ pub(crate) fn beside_old_with_ttl(scale: Scale) -> Setup {
         before: &[Op::Create],
         clock: &[0, 12 * MINUTE, 21 * MINUTE],
         ttl: true,
-        breaks: &[HOLDER_ONLY, ENDED_BY_REMOVAL, OLD_TAKES, OLD_RETURN, OLD_GHOST, OLD_ENDS],
+        breaks: &[ENDED_BY_REMOVAL, OLD_TAKES, OLD_RETURN, OLD_GHOST, OLD_ENDS],
         reaches: &[TTL_DELETED, STORED],
         ..Setup::new(
             "beside AWS's provider without TTL",

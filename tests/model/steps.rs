@@ -43,7 +43,8 @@ impl Protocol {
             state.millis += 1;
         }
         let now = self.now(state);
-        self.world.begin(op, now, received.unwrap_or(now))
+        // API Gateway's clock may be behind.
+        self.world.begin(op, now, received.unwrap_or(now - self.setup.behind))
     }
 
     /// A web server sends an operation to the service.
@@ -59,7 +60,7 @@ impl Protocol {
         let run = self.begin(state, op, None);
         if copied {
             state.left.request_copies -= 1;
-            let received = self.now(state);
+            let received = self.now(state) - self.setup.behind;
             state.add_stray(Stray::Copy { slot, received });
         }
         self.advance(state, client, slot, run, then, false);
@@ -91,7 +92,10 @@ impl Protocol {
             (Then::LockAgain, Reply::Done | Reply::NotFound | Reply::LockLost) => {
                 Some(At::ReadyToLock)
             }
-            (Then::KeepHolding { lock, lost }, Reply::Done) => Some(At::Holding { lock, lost }),
+            // After `NotLocked`, a store under the lock still succeeds.
+            (Then::KeepHolding { lock, lost }, Reply::Done | Reply::NotLocked) => {
+                Some(At::Holding { lock, lost })
+            }
             _ => None,
         };
         let done = state.clients[client].begun >= self.setup.servers[client].requests;
@@ -139,7 +143,7 @@ impl Protocol {
             let sent = self.now(state);
             state.add_stray(Stray::Call { slot, request, sent, received });
         }
-        let next = self.world.advance(run, applied.answer);
+        let next = self.world.advance(run, applied.answer, self.now(state));
         self.advance(state, client, slot, next, then, applied.passed);
         Some(())
     }
@@ -192,7 +196,7 @@ impl Protocol {
             Stray::Running { slot, run } => {
                 let Step::Call(request) = self.world.step(run) else { return None };
                 let applied = self.apply(state, slot, request, self.world.times(run).1);
-                let run = self.world.advance(run, applied.answer);
+                let run = self.world.advance(run, applied.answer, self.now(state));
                 match self.world.step(run) {
                     Step::Call(_) => state.strays[index] = Some(Stray::Running { slot, run }),
                     Step::Reply(Reply::LockReleased) => state.reaches(LOCK_RELEASED),

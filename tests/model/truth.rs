@@ -7,9 +7,9 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use local::embedded::Embedded;
+use local::listener::Loopback;
 use serde_json::{Value, json};
 use stateright::Checker;
-use tokio::net::TcpListener;
 
 use crate::check::explore;
 use crate::dynamodb::{HASH_KEY, Item, to_json};
@@ -26,7 +26,7 @@ struct Real {
 
 impl Real {
     async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = Loopback::bind(0).await.unwrap();
         let embedded = Embedded::start(listener, None).unwrap();
         let url = embedded.url.clone();
         let http = Client::builder(TokioExecutor::new()).build_http();
@@ -78,8 +78,15 @@ impl Real {
 #[tokio::test]
 async fn the_dynamodb_of_the_model_answers_like_the_embedded_one() {
     let real = Real::start().await;
-    let compared =
-        [setups::locks, setups::if_match, setups::endings, setups::leases, setups::beside_old];
+    let compared = [
+        setups::locks,
+        setups::if_match,
+        setups::endings,
+        setups::expired_leases,
+        setups::skewed_clocks,
+        setups::leases_beside_old,
+        setups::beside_old,
+    ];
     for setup in compared.map(|setup| setup(Scale::Quick)) {
         let name = setup.name;
         let calls = tokio::task::spawn_blocking(|| explore(setup).model().world.applied_calls());

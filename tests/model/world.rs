@@ -139,7 +139,7 @@ struct Tables {
     answers: Interner<Answer>,
     runs: Interner<Run<AnswerId>>,
     steps: Vec<Step>,
-    advanced: HashMap<(RunId, AnswerId), RunId>,
+    advanced: HashMap<(RunId, AnswerId, Instant), RunId>,
     applied: HashMap<(ItemId, RequestId), Applied>,
 }
 
@@ -171,17 +171,23 @@ impl World {
         self.number(Run { op, now, received, answers: Vec::new() })
     }
 
-    pub(crate) fn advance(&self, run: RunId, answer: AnswerId) -> RunId {
-        let mut run_on = {
+    /// The run after an answer of DynamoDB, which comes at `at`.
+    pub(crate) fn advance(&self, run: RunId, answer: AnswerId, at: Instant) -> RunId {
+        let (run_on, after) = {
             let tables = self.tables.lock().unwrap();
-            if let Some(next) = tables.advanced.get(&(run, answer)) {
+            let run_on = tables.runs.get(run);
+            // Only this operation reads its clock again after an answer.
+            let reads_clock = matches!(run_on.op, Op::Remove { lock: None });
+            let after = if reads_clock { at - run_on.now } else { 0 };
+            if let Some(next) = tables.advanced.get(&(run, answer, after)) {
                 return *next;
             }
-            tables.runs.get(run).clone()
+            let mut run_on = run_on.clone();
+            run_on.answers.push((answer, after));
+            (run_on, after)
         };
-        run_on.answers.push(answer);
         let next = self.number(run_on);
-        self.tables.lock().unwrap().advanced.insert((run, answer), next);
+        self.tables.lock().unwrap().advanced.insert((run, answer, after), next);
         next
     }
 
@@ -190,8 +196,9 @@ impl World {
         let (number, new) = tables.runs.intern(run.clone());
         if new {
             let Run { op, now, received, answers } = run;
-            let answers =
-                answers.iter().map(|answer| tables.answers.get(*answer).clone()).collect();
+            let with_texts =
+                answers.iter().map(|(answer, at)| (tables.answers.get(*answer).clone(), *at));
+            let answers = with_texts.collect();
             let run = Run { op, now, received, answers };
             let next = if op.is_old() {
                 old::next(&run, self.old_ttl)

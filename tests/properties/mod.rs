@@ -50,5 +50,5 @@ fn holds_of_a_service<S: Strategy>(
 
 /// An app that accepts any session id, and in which a lock does not wait.
 fn app(table: &Table) -> App {
-    App { allow_dashes: true, max_wait: Duration::ZERO, ..App::new(table.sessions.clone()) }
+    App { max_wait: Duration::ZERO, ..App::new(table.sessions.clone()) }
 }

@@ -22,7 +22,10 @@ fn text(length: std::ops::RangeInclusive<usize>) -> impl Strategy<Value = String
 
 #[derive(Debug, Clone)]
 struct Any {
+    /// Without a slash and a question mark, which API Gateway does not pass on, and without a dash.
+    /// `-` is no application.
     application: String,
+    /// Without a dash if there is no application.
     id: String,
     items: Vec<u8>,
     timeout: u32,
@@ -34,8 +37,17 @@ fn sessions() -> impl Strategy<Value = Any> {
         12 => vec(any::<u8>(), 0..64),
         1 => (any::<u8>(), 0_usize..298_000).prop_map(|(byte, size)| vec![byte; size]),
     ];
-    (text(1..=127), text(1..=40), items, 1..=525_600_u32)
-        .prop_map(|(application, id, items, timeout)| Any { application, id, items, timeout })
+    let application = prop_oneof![4 => text(1..=127), 1 => Just("-".to_owned())];
+    (application, text(1..=40), items, 1..=525_600_u32).prop_map(
+        |(application, id, items, timeout)| {
+            let without = |text: &str, signs: [char; 3]| text.replace(signs, "_");
+            let (application, id) = match application.as_str() {
+                "-" => (application, without(&id, ['-'; 3])),
+                name => (without(name, ['/', '?', '-']), id),
+            };
+            Any { application, id, items, timeout }
+        },
+    )
 }
 
 #[test]

@@ -38,13 +38,16 @@ struct Session {
     uninitialized: bool,
     /// The key of the request that a fetch told to initialize.
     initialized_by: Option<Key>,
-    /// The key of the request that last stored without a lock.
-    stored_by: Option<Key>,
+    /// The last store without a lock.
+    stored_by: Option<StoredBy>,
     /// The last lock, released or not.
     lock: Option<Lock>,
     /// The newest generation that an answer has named.
     generation: u64,
 }
+
+/// A store without a lock: what allowed it, with its key, its timeout and its items.
+type StoredBy = (By, Option<u32>, Vec<u8>);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Lock {
@@ -68,6 +71,7 @@ impl Model {
                 None => self.becomes(Session::new(*timeout, at, true), 201),
             },
             Op::Fetch { key } => self.fetch(*key, now),
+            Op::Inspect => self.inspect(now),
             Op::Lock { key, timeout, lease } => self.lock(*key, *timeout, *lease, now),
             Op::Store { by: By::Lock(lock), items, timeout } => {
                 self.store_under_lock(lock, items, *timeout, now)
@@ -88,7 +92,7 @@ impl Model {
     /// same.
     fn fetch(&self, key: Key, now: i64) -> Step {
         let Some(mut session) = self.live(now) else { return self.not_found() };
-        let first = session.uninitialized && session.held_lock().is_none();
+        let first = session.uninitialized && session.standing_lock(now).is_none();
         if first {
             session.uninitialized = false;
             session.initialized_by = Some(key);
@@ -96,21 +100,26 @@ impl Model {
         if session.expires - now < minutes(session.timeout) / 2 {
             session.renew(now, None);
         }
-        let lock_age = session.held_lock().map(|lock| now - lock.date);
+        let lock_age = session.standing_lock(now).map(|lock| now - lock.date);
         let reads = Some(session.initialized_by == Some(key));
         Step { reads, lock_age, wrote: first, ..self.becomes(session, 200) }
+    }
+
+    /// The headers of a fetch. Changes nothing, and its answers have no body.
+    fn inspect(&self, now: i64) -> Step {
+        let Some(session) = self.live(now) else { return self.says(404) };
+        let lock_age = session.standing_lock(now).map(|lock| now - lock.date);
+        Step { reads: Some(false), has_items: false, lock_age, ..self.says(200) }
     }
 
     fn lock(&self, key: Key, timeout: Option<u32>, lease: Option<u32>, now: i64) -> Step {
         let Some(mut session) = self.live(now) else { return self.not_found() };
         let mine = session.lock.filter(|lock| lock.key == key);
-        let lock = match (mine, session.held_lock()) {
+        let lock = match (mine, session.standing_lock(now)) {
             (Some(lock), _) if !lock.held => return self.refuses(409, "lock-released"),
             (Some(lock), _) => lock,
-            (None, Some(lock)) if lock.lease_ends.is_none_or(|end| end > now) => {
-                return self.locked(lock, now);
-            }
-            (None, _) => Lock {
+            (None, Some(lock)) => return self.locked(lock, now),
+            (None, None) => Lock {
                 key,
                 generation: None,
                 held: true,
@@ -145,6 +154,8 @@ impl Model {
             Some(last) if last.held || live => {
                 session.lock = Some(Lock { held: false, ..last });
                 session.uninitialized = false;
+                // A store ends what a fetch was told.
+                session.initialized_by = None;
                 session.items = items.to_vec();
                 session.renew(now, timeout);
                 self.becomes(session, 204)
@@ -160,23 +171,28 @@ impl Model {
         };
         let mut new = Session::new(timeout, at, false);
         new.items = items.to_vec();
-        new.stored_by = Some(key);
+        new.stored_by = Some((by, timeout, items.to_vec()));
         let Some(mut session) = self.live(at.now) else {
             return match by {
                 By::Living(_) => self.not_found(),
                 _ => self.becomes(new, 201),
             };
         };
-        // A resend: the first send was done.
-        if session.stored_by == Some(key) {
-            return self.says(204);
+        match &session.stored_by {
+            // A resend: the first send was done.
+            stored if *stored == new.stored_by => return self.says(204),
+            Some((By::Anything(used) | By::New(used) | By::Living(used), ..)) if *used == key => {
+                return self.refuses(422, "key-reused");
+            }
+            _ => {}
         }
-        match (by, session.held_lock()) {
+        match (by, session.standing_lock(at.now)) {
             (By::New(_), _) => self.refuses(412, "already-exists"),
             (_, Some(lock)) => self.locked(lock, at.now),
             (By::Living(_), None) => {
                 session.lock = None;
                 session.uninitialized = false;
+                session.initialized_by = None;
                 session.items = new.items;
                 session.stored_by = new.stored_by;
                 session.renew(at.now, timeout);
@@ -200,31 +216,38 @@ impl Model {
     fn touch(&self, timeout: Option<u32>, lease: Option<(LockId, u32)>, now: i64) -> Step {
         let Some(mut session) = self.live(now) else { return self.not_found() };
         if let Some((id, seconds)) = lease {
-            let Some(mut lock) = session.last(&id).filter(|lock| lock.held) else {
+            let Some(mut lock) = session.last(&id) else {
                 return self.refuses(409, "lock-lost");
             };
+            // Nobody has locked or stored since, and a store under this lock would succeed.
+            if !lock.held {
+                return self.refuses(409, "lock-released");
+            }
             lock.lease_ends = lock.lease_ends.max(Some(now + i64::from(seconds) * 1000));
             session.lock = Some(lock);
         }
         let lifetime = minutes(timeout.unwrap_or(session.timeout));
         let gain = now + lifetime - session.expires;
         let other = timeout.is_some_and(|timeout| timeout != session.timeout);
-        if gain > MINUTE.min(lifetime / 20) || other && gain > 0 {
+        if gain > (lifetime / 20).max(10_000) || other && gain > 0 {
             session.renew(now, timeout);
         }
         session.timeout = timeout.unwrap_or(session.timeout);
         self.becomes(session, 204)
     }
 
-    /// Spares a session that was created after the request came in.
+    /// 204 means that the session is gone. Spares a session that was created after the request
+    /// arrived.
     fn remove(&self, lock: Option<&LockId>, at: At) -> Vec<Step> {
         let removed = Step { wrote: true, after: Self(None), ..self.says(204) };
         let Some(session) = self.live(at.now) else { return vec![removed] };
-        match (lock, session.held_lock()) {
+        match (lock, session.standing_lock(at.now)) {
             (Some(lock), _) if session.last(lock).is_some() => vec![removed],
             (Some(_), _) => vec![self.refuses(409, "lock-lost")],
             (None, Some(lock)) => vec![self.locked(lock, at.now)],
-            (None, None) if session.created > at.received => vec![removed, self.says(204)],
+            (None, None) if session.created > at.received => {
+                vec![removed, self.refuses(409, "newer-session")]
+            }
             (None, None) => vec![removed],
         }
     }
@@ -246,8 +269,9 @@ impl Session {
         }
     }
 
-    fn held_lock(&self) -> Option<Lock> {
-        self.lock.filter(|lock| lock.held)
+    /// The lock that keeps other requests out. A lock whose lease has expired keeps out nobody.
+    fn standing_lock(&self, now: i64) -> Option<Lock> {
+        self.lock.filter(|lock| lock.held && lock.lease_ends.is_none_or(|end| end > now))
     }
 
     /// The last lock, if it has this id. A caller cannot name a lock whose generation no answer has

@@ -9,6 +9,7 @@ use functions::{App, Operation};
 use http_body_util::BodyExt;
 use local::iam::Signer;
 use serde_json::Value;
+use session_store::Dashes;
 use tower::ServiceExt;
 
 use super::Table;
@@ -30,11 +31,16 @@ pub(crate) struct Answer {
 
 impl Service {
     pub(crate) async fn new() -> Self {
-        Self::over(Table::new().await, false)
+        Self::new_over(Table::new().await)
     }
 
-    pub(crate) fn over(table: Table, allow_dashes: bool) -> Self {
-        let app = App { allow_dashes, ..App::new(table.sessions.clone()) };
+    /// A service with the default settings over this table.
+    pub(crate) fn new_over(table: Table) -> Self {
+        Self::over(table, Dashes::default())
+    }
+
+    pub(crate) fn over(table: Table, dashes: Dashes) -> Self {
+        let app = App { dashes, ..App::new(table.sessions.clone()) };
         Self::of(table, app)
     }
 

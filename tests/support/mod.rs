@@ -21,13 +21,13 @@ use std::time::Duration;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use local::embedded::Embedded;
+use local::listener::Loopback;
 use local::table::{NewTable, find_or_create};
 use serde_json::{Map, Value, json};
 use session_store::{
-    Error, LockId, LockOptions, RequestKey, RequestTime, SessionId, SessionStore, SessionTimeout,
-    Settings, SweepOptions, SweepProgress, SweepReport, Timestamp, Ttl, client,
+    Dashes, Error, LockId, LockOptions, RequestKey, RequestTime, SessionId, SessionStore,
+    SessionTimeout, Settings, SweepOptions, SweepProgress, SweepReport, Timestamp, Ttl, client,
 };
-use tokio::net::TcpListener;
 
 use proxy::Proxy;
 
@@ -43,7 +43,7 @@ pub(crate) const MINUTE: i64 = 60;
 
 /// The session of every test that needs only one.
 pub(crate) fn id() -> SessionId {
-    SessionId::new(None, "s1", false).unwrap()
+    SessionId::new(None, "s1", Dashes::default()).unwrap()
 }
 
 /// The request key of the `n`th web request.
@@ -66,7 +66,7 @@ impl DynamoDb {
         if let Ok(url) = std::env::var("TEST_DYNAMODB_URL") {
             return Self { url, _embedded: None };
         }
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = Loopback::bind(0).await.unwrap();
         let embedded = Embedded::start(listener, None).unwrap();
         Self { url: embedded.url.clone(), _embedded: Some(embedded) }
     }
@@ -163,7 +163,7 @@ impl Table {
     }
 
     pub(crate) async fn create_as(&self, id: &str, time: RequestTime) {
-        let id = SessionId::new(None, id, false).unwrap();
+        let id = SessionId::new(None, id, Dashes::default()).unwrap();
         self.sessions.create(&id, None, time).await.unwrap();
     }
 

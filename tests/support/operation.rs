@@ -19,6 +19,7 @@ pub(crate) struct LockId {
 pub(crate) enum Op {
     Create { timeout: Option<u32> },
     Fetch { key: Key },
+    Inspect,
     Lock { key: Key, timeout: Option<u32>, lease: Option<u32> },
     Store { by: By, items: Vec<u8>, timeout: Option<u32> },
     Release { lock: LockId, timeout: Option<u32> },
@@ -64,6 +65,7 @@ impl Op {
         match self {
             Self::Create { .. } => "create",
             Self::Fetch { .. } => "fetch",
+            Self::Inspect => "inspect",
             Self::Lock { .. } => "lock",
             Self::Store { .. } => "store",
             Self::Release { .. } => "release",
@@ -77,6 +79,7 @@ impl Op {
         let (method, path) = match self {
             Self::Create { .. } => ("POST", ""),
             Self::Fetch { .. } => ("GET", ""),
+            Self::Inspect => ("HEAD", ""),
             Self::Lock { .. } => ("POST", "/lock"),
             Self::Store { .. } => ("PUT", ""),
             Self::Release { .. } => ("DELETE", "/lock"),
@@ -89,6 +92,7 @@ impl Op {
         match self {
             Self::Create { timeout } => set("Session-Timeout", timeout.map(text)),
             Self::Fetch { key } => set("Idempotency-Key", Some(text(key))),
+            Self::Inspect => {}
             Self::Lock { key, timeout, lease } => {
                 set("Idempotency-Key", Some(text(key)));
                 set("Session-Timeout", timeout.map(text));
@@ -130,13 +134,15 @@ fn text(value: impl ToString) -> String {
 }
 
 impl Answer {
-    /// Reads an HTTP answer. `None` if its problem does not fit the contract.
+    /// Reads an HTTP answer. `None` if its problem does not fit the contract. An answer to a HEAD
+    /// request has no body, and so no problem.
     pub(crate) fn read<'a>(
         status: u16,
         header: impl Fn(&'static str) -> Option<&'a str>,
         body: &[u8],
     ) -> Option<Self> {
-        let problem = if header("content-type") == Some("application/problem+json") {
+        let is_problem = header("content-type") == Some("application/problem+json");
+        let problem = if is_problem && !body.is_empty() {
             let problem: serde_json::Value = serde_json::from_slice(body).ok()?;
             let kind = problem["type"].as_str()?.strip_prefix("urn:session-state:")?;
             Some(kind.to_owned())
@@ -182,7 +188,7 @@ impl fmt::Display for Op {
         let held = |lock: &LockId| format!("{}.{}", short(&lock.key), lock.generation);
         write!(f, "{}", self.name())?;
         match self {
-            Self::Create { .. } | Self::Remove { lock: None } => {}
+            Self::Create { .. } | Self::Inspect | Self::Remove { lock: None } => {}
             Self::Fetch { key } => write!(f, " as {}", short(key))?,
             Self::Lock { key, lease, .. } => {
                 write!(f, " as {}", short(key))?;

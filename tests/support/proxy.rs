@@ -27,6 +27,16 @@ pub(crate) enum Fault {
     Throttle,
     /// DynamoDB denies access.
     Reject,
+    /// DynamoDB answers with this error code.
+    Refuse(&'static str),
+    /// DynamoDB answers with this error code, and quotes the call in its message.
+    Quote(&'static str),
+    /// Something in between answers with a `200` that quotes the call and is not JSON.
+    Garble,
+    /// Something in between answers with an empty `200`.
+    Empty,
+    /// DynamoDB does the call, and its answer is damaged on the way.
+    Damage,
     /// The call waits in the proxy until [`Proxy::let_go`].
     Hold,
 }
@@ -81,6 +91,11 @@ impl Proxy {
     /// The next call with this name meets this fault.
     pub(crate) fn next(&self, api: &'static str, fault: Fault) {
         self.state.lock().unwrap().faults.push((api, fault));
+    }
+
+    /// Faults that no call has met yet are not met any more.
+    pub(crate) fn forget_faults(&self) {
+        self.state.lock().unwrap().faults.clear();
     }
 
     /// The call that meets [`Fault::Hold`], now or next, goes on to DynamoDB.
@@ -181,16 +196,25 @@ impl Server {
         match fault {
             Some(Fault::LoseRequest) => return Err(io::ErrorKind::ConnectionReset.into()),
             Some(Fault::Throttle) => {
-                return Ok(refusal("ProvisionedThroughputExceededException"));
+                return Ok(refusal("ProvisionedThroughputExceededException", "no"));
             }
-            Some(Fault::Reject) => return Ok(refusal("AccessDeniedException")),
+            Some(Fault::Reject) => return Ok(refusal("AccessDeniedException", "no")),
+            Some(Fault::Refuse(code)) => return Ok(refusal(code, "no")),
+            Some(Fault::Quote(code)) => {
+                return Ok(refusal(code, &String::from_utf8_lossy(&call.body)));
+            }
+            Some(Fault::Garble) => return Ok(Response::new(Full::new(call.body))),
+            Some(Fault::Empty) => return Ok(Response::new(Full::new("{}".into()))),
             Some(Fault::Hold) => {
                 let held = Arc::clone(&self.state.lock().unwrap().held);
                 held.notified().await;
             }
-            Some(Fault::LoseAnswer) | None => {}
+            Some(Fault::LoseAnswer | Fault::Damage) | None => {}
         }
-        let answer = forward(&self.http, &self.upstream, call).await?;
+        let mut answer = forward(&self.http, &self.upstream, call).await?;
+        if fault == Some(Fault::Damage) {
+            answer.headers_mut().insert("x-amz-crc32", 7.into());
+        }
         if fault == Some(Fault::LoseAnswer) {
             return Err(io::ErrorKind::ConnectionReset.into());
         }
@@ -198,9 +222,9 @@ impl Server {
     }
 }
 
-fn refusal(code: &str) -> Response<Full<Bytes>> {
+fn refusal(code: &str, message: &str) -> Response<Full<Bytes>> {
     let code = format!("com.amazonaws.dynamodb.v20120810#{code}");
-    let body = serde_json::json!({ "__type": code, "message": "no" }).to_string();
+    let body = serde_json::json!({ "__type": code, "message": message }).to_string();
     let mut answer = Response::new(Full::new(body.into()));
     *answer.status_mut() = hyper::StatusCode::BAD_REQUEST;
     answer

@@ -14,7 +14,7 @@ pub const IF_MATCH: &str = "If-Match";
 pub const IF_NONE_MATCH: &str = "If-None-Match";
 /// The lease, in seconds. When it has expired, another request may take the lock over.
 pub const LOCK_LEASE: &str = "Lock-Lease";
-/// The `Lock-Id` of the last `423` that the caller received.
+/// The `Lock-Id` of the first `423` that the caller received, or of a later one.
 pub const LOCK_SEEN: &str = "Lock-Seen";
 /// `wait=N`: wait up to N seconds for a locked session (RFC 7240).
 pub const PREFER: &str = "Prefer";

@@ -2,7 +2,7 @@
 
 use lambda_http::http::StatusCode;
 use serde::{Serialize, Serializer};
-use session_store::Error as Store;
+use session_store::{Error as Store, FailureCause};
 
 use crate::Error;
 
@@ -29,25 +29,33 @@ pub enum ProblemKind {
     NotFound,
     LockLost,
     LockReleased,
+    NewerSession,
     AlreadyExists,
     TooLarge,
+    KeyReused,
     Locked,
     MalformedItem,
+    ItemTooLarge,
+    Rejected,
     TooLate,
     Unavailable,
 }
 
 impl ProblemKind {
     /// All kinds.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 14] = [
         Self::InvalidRequest,
         Self::NotFound,
         Self::LockLost,
         Self::LockReleased,
+        Self::NewerSession,
         Self::AlreadyExists,
         Self::TooLarge,
+        Self::KeyReused,
         Self::Locked,
         Self::MalformedItem,
+        Self::ItemTooLarge,
+        Self::Rejected,
         Self::TooLate,
         Self::Unavailable,
     ];
@@ -59,10 +67,14 @@ impl ProblemKind {
             Self::NotFound => "not-found",
             Self::LockLost => "lock-lost",
             Self::LockReleased => "lock-released",
+            Self::NewerSession => "newer-session",
             Self::AlreadyExists => "already-exists",
             Self::TooLarge => "too-large",
+            Self::KeyReused => "key-reused",
             Self::Locked => "locked",
             Self::MalformedItem => "malformed-item",
+            Self::ItemTooLarge => "item-too-large",
+            Self::Rejected => "rejected",
             Self::TooLate => "too-late",
             Self::Unavailable => "unavailable",
         }
@@ -88,10 +100,16 @@ impl Error {
                     (StatusCode::NOT_FOUND, ProblemKind::NotFound, "Session not found")
                 }
                 Store::LockLost => (StatusCode::CONFLICT, ProblemKind::LockLost, "Lock was lost"),
-                Store::LockReleased => (
-                    StatusCode::CONFLICT,
-                    ProblemKind::LockReleased,
-                    "Lock of this key was released",
+                Store::LockReleased | Store::NotLocked => {
+                    (StatusCode::CONFLICT, ProblemKind::LockReleased, "Lock was released")
+                }
+                Store::CreatedSince => {
+                    (StatusCode::CONFLICT, ProblemKind::NewerSession, "Session is newer")
+                }
+                Store::KeyReused => (
+                    StatusCode::UNPROCESSABLE_ENTITY,
+                    ProblemKind::KeyReused,
+                    "Idempotency-Key was used for another store",
                 ),
                 Store::AlreadyExists => (
                     StatusCode::PRECONDITION_FAILED,
@@ -112,7 +130,17 @@ impl Error {
                     ProblemKind::TooLate,
                     "Request arrived too late",
                 ),
-                Store::DynamoDb { .. } => (
+                Store::DynamoDb(failure) if failure.cause == FailureCause::ItemTooLarge => (
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    ProblemKind::ItemTooLarge,
+                    "Stored item has no room left",
+                ),
+                Store::DynamoDb(failure) if failure.is_permanent() => (
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    ProblemKind::Rejected,
+                    "Request to DynamoDB cannot succeed",
+                ),
+                Store::DynamoDb(_) => (
                     StatusCode::SERVICE_UNAVAILABLE,
                     ProblemKind::Unavailable,
                     "Request to DynamoDB failed",
@@ -142,12 +170,38 @@ impl Error {
                     "The lock that this Idempotency-Key took was released. Lock again with a new \
                      key."
                 }
+                Store::NotLocked => {
+                    "The lock was released, so its lease was not extended. No other request has \
+                     locked or stored since: a store with this Lock-Id still succeeds."
+                }
+                Store::CreatedSince => {
+                    "A session was created under this id after this request arrived, and it was \
+                     not removed. To remove it, send a new request."
+                }
+                Store::KeyReused => {
+                    "A store with this Idempotency-Key has stored other bytes, or had another \
+                     Session-Timeout or precondition. Nothing was written. Use a new key for each \
+                     store."
+                }
                 Store::AlreadyExists => {
                     "If-None-Match: * asked for a new session, and a live session has this id."
                 }
                 Store::Locked(_) => "Retry after the number of seconds in Retry-After.",
-                Store::TooLate => "Nothing was written. Send the request again.",
-                Store::DynamoDb { .. } => {
+                Store::TooLate => {
+                    "More than 10 seconds passed between the arrival of the request and the start \
+                     of the operation, for example because the body arrived slowly. Nothing was \
+                     written. Send the request again; if it has a large body, over a faster \
+                     connection or with a smaller session."
+                }
+                Store::DynamoDb(failure) if failure.cause == FailureCause::ItemTooLarge => {
+                    "The item is so large that this operation cannot add its attributes. The same \
+                     request fails again. Remove the session, or store it smaller."
+                }
+                Store::DynamoDb(failure) if failure.is_permanent() => {
+                    "The service is not set up correctly: the table, its key or the access to it. \
+                     The same request fails again. The log has DynamoDB's error code."
+                }
+                Store::DynamoDb(_) => {
                     "The service does not know whether the request took effect. Send it again \
                      with the same Idempotency-Key."
                 }
@@ -167,7 +221,7 @@ impl From<&Error> for Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use session_store::{Lock, Timestamp};
+    use session_store::{Failure, Lock, Timestamp};
 
     #[test]
     fn every_error_has_its_status_and_its_kind() {
@@ -176,6 +230,8 @@ mod tests {
             date: Timestamp::from_millis(0).unwrap(),
             lease_ends: None,
         };
+        let failed =
+            |cause| Store::DynamoDb(Failure { operation: "GetItem", cause, code: None }).into();
         let table = [
             (Error::invalid("Session-Id", "is missing"), 400, "invalid-request"),
             (Store::NotFound.into(), 404, "not-found"),
@@ -186,18 +242,23 @@ mod tests {
             (Store::Locked(lock).into(), 423, "locked"),
             (Store::Malformed { attribute: "Expires" }.into(), 500, "malformed-item"),
             (Store::TooLate.into(), 503, "too-late"),
-            (
-                Store::DynamoDb { operation: "GetItem", source: "secret".into() }.into(),
-                503,
-                "unavailable",
-            ),
+            (Store::NotLocked.into(), 409, "lock-released"),
+            (Store::CreatedSince.into(), 409, "newer-session"),
+            (Store::KeyReused.into(), 422, "key-reused"),
+            (failed(FailureCause::ItemTooLarge), 500, "item-too-large"),
+            (failed(FailureCause::Rejected), 500, "rejected"),
+            (failed(FailureCause::NotSent), 500, "rejected"),
+            (failed(FailureCause::Unreachable), 503, "unavailable"),
+            (failed(FailureCause::TimedOut), 503, "unavailable"),
+            (failed(FailureCause::BadAnswer), 503, "unavailable"),
+            (failed(FailureCause::Throttled), 503, "unavailable"),
+            (failed(FailureCause::Fault), 503, "unavailable"),
         ];
 
         for (error, status, kind) in table {
             let problem = serde_json::to_value(Problem::from(&error)).unwrap();
             assert_eq!(problem["status"], status, "{error}");
             assert_eq!(problem["type"], format!("urn:session-state:{kind}"), "{error}");
-            assert!(!problem.to_string().contains("secret"));
         }
     }
 }

@@ -6,16 +6,17 @@ use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt};
 use percent_encoding::percent_decode_str;
 use session_store::{
-    InvalidSessionId, Lease, LockId, LockOptions, Precondition, RequestKey, RequestTime, SessionId,
-    SessionTimeout, StoreMode, Timestamp,
+    Dashes, InvalidSessionId, Lease, LockId, LockOptions, Precondition, RequestKey, RequestTime,
+    SessionId, SessionTimeout, StoreMode, Timestamp,
 };
 
-use crate::Error;
+use crate::{DASHES_IN_APPLICATIONS, Error};
 
 use super::header::{
-    IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, LOCK_ID, LOCK_LEASE, LOCK_SEEN, PREFER, SESSION_ID,
+    IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, LOCK_ID, LOCK_LEASE, LOCK_SEEN, SESSION_ID,
     SESSION_TIMEOUT,
 };
+use super::wait::applied_wait;
 
 /// The name of the path parameter.
 const APPLICATION: &str = "application";
@@ -29,11 +30,11 @@ pub(crate) fn application(request: &Request) -> Option<&str> {
 }
 
 /// The short hash of the session id, for the log and the metrics. Empty if the id is invalid.
-pub(crate) fn session_hash(request: &Request, allow_dashes: bool) -> String {
-    session_id(request, allow_dashes).map(|id| id.hash()).unwrap_or_default()
+pub(crate) fn session_hash(request: &Request, dashes: Dashes) -> String {
+    session_id(request, dashes).map(|id| id.hash()).unwrap_or_default()
 }
 
-pub(crate) fn session_id(request: &Request, allow_dashes: bool) -> Result<SessionId, Error> {
+pub(crate) fn session_id(request: &Request, dashes: Dashes) -> Result<SessionId, Error> {
     let application =
         application(request).ok_or_else(|| Error::invalid(APPLICATION, "is missing"))?;
     let application = Some(application).filter(|application| *application != NO_APPLICATION);
@@ -41,12 +42,43 @@ pub(crate) fn session_id(request: &Request, allow_dashes: bool) -> Result<Sessio
     let encoded =
         value(request, SESSION_ID)?.ok_or_else(|| Error::invalid(SESSION_ID, "is missing"))?;
     let id = percent_decoded(encoded).map_err(|reason| Error::invalid(SESSION_ID, reason))?;
-    SessionId::new(application, &id, allow_dashes).map_err(|invalid| match invalid {
+    SessionId::new(application, &id, dashes).map_err(|invalid| match invalid {
         InvalidSessionId::ApplicationLength | InvalidSessionId::ApplicationControl => {
             Error::invalid(APPLICATION, invalid)
         }
-        _ => Error::invalid(SESSION_ID, invalid),
+        InvalidSessionId::ApplicationDash => {
+            let reason = format!(
+                "must have no dash, because session ids may have dashes: set \
+                 {DASHES_IN_APPLICATIONS}=true to serve applications with dashes"
+            );
+            Error::invalid(APPLICATION, reason)
+        }
+        InvalidSessionId::Dash if application.is_none() => {
+            let reason = "must have no dash without an application (the path has `-`), because it \
+                          could name a session of an application";
+            Error::invalid(SESSION_ID, reason)
+        }
+        InvalidSessionId::Dash => {
+            let reason = format!(
+                "must have no dash, because {DASHES_IN_APPLICATIONS} is true: applications may \
+                 have dashes"
+            );
+            Error::invalid(SESSION_ID, reason)
+        }
+        InvalidSessionId::Length | InvalidSessionId::Control => Error::invalid(SESSION_ID, invalid),
     })
+}
+
+/// Checks that a request that is not a store has no body: the body would be lost.
+pub(crate) fn no_body(request: &Request) -> Result<(), Error> {
+    let empty = match request.body() {
+        Body::Empty => true,
+        Body::Text(text) => text.is_empty(),
+        Body::Binary(bytes) => bytes.is_empty(),
+        _ => false,
+    };
+    let reason = "must be empty: only PUT stores session items";
+    if empty { Ok(()) } else { Err(Error::invalid("body", reason)) }
 }
 
 /// The key of the request. Without the header, it is a new random key, and the service recognizes
@@ -80,37 +112,6 @@ pub(crate) fn lock_options(
         seen: parsed(request, LOCK_SEEN)?,
         wait: applied_wait(request, max_wait, now)?.unwrap_or_default(),
     })
-}
-
-/// A wait ends at least this long before Lambda stops the function, to leave time for the answer.
-const TIME_TO_ANSWER: Duration = Duration::from_secs(2);
-
-/// How long a lock waits. `None` if the request does not ask to wait. A wait is no longer than the
-/// setting allows, and no longer than Lambda lets this function run. In whole seconds, as in
-/// `Preference-Applied`.
-pub(crate) fn applied_wait(
-    request: &Request,
-    max_wait: Duration,
-    now: Timestamp,
-) -> Result<Option<Duration>, Error> {
-    let Some(preferences) = value(request, PREFER)? else { return Ok(None) };
-    let mut waits = preferences.split([',', ';']).filter_map(|preference| {
-        let (name, value) = preference.trim().split_once('=')?;
-        name.trim().eq_ignore_ascii_case("wait").then(|| value.trim())
-    });
-    // RFC 7240 says to ignore unknown preferences.
-    let Some(wait) = waits.next() else { return Ok(None) };
-    let seconds = match wait.parse() {
-        Ok(seconds) if wait.bytes().all(|byte| byte.is_ascii_digit()) => seconds,
-        _ => return Err(Error::invalid(PREFER, "must have a whole number of seconds in wait=N")),
-    };
-    let mut wait = Duration::from_secs(seconds).min(max_wait);
-    let deadline = request.lambda_context_ref().map_or(0, |context| context.deadline);
-    if let Some(stopped) = i64::try_from(deadline).ok().filter(|stopped| *stopped > 0) {
-        let stopped = Timestamp::from_millis(stopped).unwrap_or(now);
-        wait = wait.min(stopped.since(now).saturating_sub(TIME_TO_ANSWER));
-    }
-    Ok(Some(Duration::from_secs(wait.as_secs())))
 }
 
 /// The lock and its new lease, if the request extends a lease.
@@ -169,12 +170,17 @@ pub(crate) fn request_time(request: &Request, now: Timestamp) -> RequestTime {
     RequestTime { now, received }
 }
 
-/// The value of a header. `None` if the request does not have the header.
+/// The value of a header that may occur once. `None` if the request does not have the header.
 fn value<'a>(request: &'a Request, name: &'static str) -> Result<Option<&'a str>, Error> {
-    let Some(value) = request.headers().get(name) else {
-        return Ok(None);
-    };
-    value.to_str().map(Some).map_err(|_| Error::invalid(name, "must be ASCII"))
+    let mut values = request.headers().get_all(name).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let value = value.to_str().map_err(|_| Error::invalid(name, "must be ASCII"))?;
+    // API Gateway joins the values of a header that was sent twice with a comma. No value of these
+    // headers has a comma.
+    if values.next().is_some() || value.contains(',') {
+        return Err(Error::invalid(name, "was sent more than once, or has a comma in its value"));
+    }
+    Ok(Some(value))
 }
 
 /// The value of a header, as the type that it has. The error is the name of the header, the word
@@ -201,9 +207,8 @@ fn is_star(request: &Request, name: &'static str) -> Result<bool, Error> {
 
 /// Decodes strictly: refuses text that another decoder could read in another way.
 fn percent_decoded(encoded: &str) -> Result<String, &'static str> {
-    // If a header was sent twice, API Gateway joins the two values with a comma.
-    if encoded.bytes().any(|byte| !byte.is_ascii_graphic() || byte == b',') {
-        return Err("must not contain spaces or commas: percent-encode them");
+    if encoded.bytes().any(|byte| !byte.is_ascii_graphic()) {
+        return Err("must not contain spaces: percent-encode them");
     }
     let mut escapes = encoded.split('%').skip(1);
     let hexadecimal = |escape: &str| {
@@ -214,28 +219,4 @@ fn percent_decoded(encoded: &str) -> Result<String, &'static str> {
     }
     let decoded = percent_decode_str(encoded).decode_utf8();
     decoded.map(Into::into).map_err(|_| "must be percent-encoded UTF-8")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use lambda_http::Context;
-    use lambda_http::http::HeaderValue;
-
-    #[test]
-    fn a_wait_leaves_time_to_answer_before_lambda_stops_the_function() {
-        let now = Timestamp::from_millis(1_800_000_000_000).unwrap();
-        let wait = |deadline| {
-            let mut context = Context::default();
-            context.deadline = deadline;
-            let mut request = Request::default().with_lambda_context(context);
-            request.headers_mut().insert(PREFER, HeaderValue::from_static("wait=10"));
-            applied_wait(&request, Duration::from_secs(20), now).unwrap().unwrap().as_secs()
-        };
-
-        // Without Lambda there is no deadline.
-        assert_eq!(wait(0), 10);
-        assert_eq!(wait(1_800_000_005_900), 3);
-        assert_eq!(wait(1_800_000_001_000), 0);
-    }
 }

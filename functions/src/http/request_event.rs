@@ -8,7 +8,7 @@ use super::header::LOCK_AGE;
 use super::problem::Problem;
 use super::request::application;
 use crate::Error;
-use crate::metrics::RequestEvent;
+use crate::metrics::{RequestEvent, application_dimension};
 
 /// The event of a request. The caller sets the fields that the request and the answer do not show.
 pub(crate) fn request_event(
@@ -24,7 +24,7 @@ pub(crate) fn request_event(
         timestamp: SystemTime::now(),
         operation: "",
         outcome: error.map_or("ok", |error| Problem::from(error).kind.name()),
-        application: application(request).unwrap_or_default().to_owned(),
+        application: application_dimension(application(request).unwrap_or_default()),
         session: String::new(),
         request_id: context.map(|context| context.request_id.clone()).unwrap_or_default(),
         trace_id: context.and_then(|context| context.xray_trace_id.clone()),

@@ -12,7 +12,7 @@ use super::header::{
     SESSION_TIMEOUT,
 };
 use super::problem::Problem;
-use super::request::applied_wait;
+use super::wait::applied_wait;
 use crate::Error;
 
 /// `Retry-After` of a `503`, in seconds.
@@ -36,6 +36,13 @@ pub(crate) fn fetched(session: Session, now: Timestamp) -> Response<Body> {
     if let Some(lock) = lock {
         set(&mut response, LOCK_AGE, seconds(lock.age(now)));
     }
+    response
+}
+
+/// The headers of [`fetched`], without the session items.
+pub(crate) fn inspected(session: Session, now: Timestamp) -> Response<Body> {
+    let mut response = fetched(session, now);
+    *response.body_mut() = Body::Empty;
     response
 }
 
@@ -103,7 +110,9 @@ pub(crate) fn problem_response(
     let now = Timestamp::now();
     let problem = Problem::from(error);
     let body = serde_json::to_string(&problem).expect("texts and a number are valid JSON");
-    let mut response = Response::new(Body::Text(body));
+    // The answer to a HEAD request has no body.
+    let body = if request.method() == Method::HEAD { Body::Empty } else { Body::Text(body) };
+    let mut response = Response::new(body);
     *response.status_mut() =
         StatusCode::from_u16(problem.status).expect("the number comes from a status code");
     set(&mut response, CONTENT_TYPE.as_str(), "application/problem+json");

@@ -37,11 +37,11 @@ impl CapacityMeter {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn read(&self, capacity: Option<&ConsumedCapacity>) {
+    pub(crate) fn read(&self, capacity: &ConsumedCapacity) {
         self.add(units(capacity), 0.0);
     }
 
-    pub(crate) fn write(&self, capacity: Option<&ConsumedCapacity>) {
+    pub(crate) fn write(&self, capacity: &ConsumedCapacity) {
         self.add(0.0, units(capacity));
     }
 
@@ -81,8 +81,8 @@ impl CapacityMeter {
     }
 }
 
-pub(crate) fn units(capacity: Option<&ConsumedCapacity>) -> f64 {
-    capacity.and_then(|capacity| capacity.capacity_units).unwrap_or(0.0)
+pub(crate) fn units(capacity: &ConsumedCapacity) -> f64 {
+    capacity.capacity_units.unwrap_or(0.0)
 }
 
 /// A write costs one unit for each started KB.

@@ -20,6 +20,7 @@ impl Values {
             (":locked", number(1)),
             (":zero", number(0)),
             (":one", number(1)),
+            (":one_text", text(1)),
             (":last", number(LAST_GENERATION)),
             (":clock", number(now.as_millis())),
         ]))
@@ -49,7 +50,7 @@ impl Values {
 /// The words of an expression that begin with `sign`.
 fn tokens(expression: &str, sign: char) -> impl Iterator<Item = &str> {
     expression
-        .split(|c: char| !c.is_ascii_alphanumeric() && c != '#' && c != ':')
+        .split(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '#' | ':' | '_'))
         .filter(move |token| token.starts_with(sign))
 }
 
@@ -62,7 +63,7 @@ impl SessionStore {
             .map(|token| {
                 let name = match (token, &self.settings.ttl) {
                     ("#Ttl", Some(ttl)) => &ttl.attribute,
-                    ("#Key", _) => &self.settings.hash_key,
+                    ("#Key", _) => self.hash_key(),
                     (other, _) => &other[1..],
                 };
                 (token.to_owned(), name.to_owned())
@@ -80,8 +81,8 @@ mod tests {
     fn an_expression_is_sent_with_the_values_it_uses_and_no_others() {
         let values = Values::at(Timestamp::from_millis(0).unwrap());
 
-        let used = values.used_in(condition::UNLOCKED);
+        let used = values.used_in(condition::LIVE);
 
-        assert_eq!(used.keys().collect::<Vec<_>>(), [":unlocked"]);
+        assert_eq!(used.keys().collect::<Vec<_>>(), [":now"]);
     }
 }

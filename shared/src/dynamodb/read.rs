@@ -18,8 +18,8 @@ impl SessionStore {
             .key(key, value)
             .consistent_read(true)
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
-        let output = request.send().await.map_err(|error| self.failed("GetItem", error))?;
-        self.meter.read(output.consumed_capacity());
+        let output = request.send().await.map_err(|error| self.failed("GetItem", &error))?;
+        self.meter.read(self.consumed("GetItem", output.consumed_capacity())?);
         Ok(output.item.map(Item))
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::item::{attribute, number};
-use crate::values::{SessionTimeout, Timestamp};
+use crate::values::{KEPT_FOR_HOLDER, SessionTimeout, Timestamp};
 
 /// What the store needs to know about its table.
 #[derive(Debug, Clone)]
@@ -42,5 +42,11 @@ impl Ttl {
     /// The attribute's value for a session that expires at `expires`.
     pub(crate) fn value(&self, expires: Timestamp) -> AttributeValue {
         number((expires + self.extra).as_epoch_seconds())
+    }
+
+    /// The attribute's value for a session that expires at `expires` and may be locked at `now`:
+    /// TTL must not delete it while its holder is working.
+    pub(crate) fn value_for_holder(&self, expires: Timestamp, now: Timestamp) -> AttributeValue {
+        self.value(expires.max(now + KEPT_FOR_HOLDER - self.extra))
     }
 }

@@ -3,9 +3,10 @@
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::describe_table::DescribeTableError;
-use aws_sdk_dynamodb::types::{KeyType, ScalarAttributeType, TableDescription};
+use aws_sdk_dynamodb::types::{KeyType, ScalarAttributeType, TableDescription, TableStatus};
 
-use crate::error::BoxError;
+use crate::error::Failure;
+use crate::item::attribute;
 
 /// Why a table cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -30,7 +31,7 @@ pub enum TableError {
         /// The table's name.
         table: String,
         /// The cause.
-        source: BoxError,
+        source: Failure,
     },
 }
 
@@ -41,6 +42,23 @@ pub struct Table {
     pub hash_key: String,
     /// How many items the table had when DynamoDB last counted them, about every six hours.
     pub items: u64,
+    /// Whether the table accepts reads and writes.
+    pub active: bool,
+}
+
+/// Whether DynamoDB accepts the text as the name of a table: 3 to 255 letters, digits, `_`, `-` and
+/// `.`, or the ARN of a table.
+/// Source: the DynamoDB developer guide, "Naming rules", and the API reference of `TableName`.
+pub fn is_name(text: &str) -> bool {
+    let name = match text.strip_prefix("arn:") {
+        Some(arn) => match arn.rsplit_once(":table/") {
+            Some((_, name)) => name,
+            None => return false,
+        },
+        None => text,
+    };
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
+    (3..=255).contains(&name.len()) && name.bytes().all(allowed)
 }
 
 /// Describes the table, and checks that it can hold sessions.
@@ -55,10 +73,18 @@ pub async fn describe(client: &Client, table: &str) -> Result<Table, TableError>
     let table = table.to_owned();
     match answer {
         Ok(output) => {
-            let description = output.table.unwrap_or_else(|| TableDescription::builder().build());
+            // Something in between may answer with an empty `200`.
+            let Some(description) = output.table else {
+                let source = Failure::bad_answer("DescribeTable");
+                return Err(TableError::Failed { table, source });
+            };
             let items = description.item_count.and_then(|items| u64::try_from(items).ok());
             match hash_key(&description) {
-                Ok(hash_key) => Ok(Table { hash_key, items: items.unwrap_or(0) }),
+                Ok(hash_key) => {
+                    use TableStatus::{Active, Updating};
+                    let active = matches!(description.table_status, Some(Active | Updating));
+                    Ok(Table { hash_key, items: items.unwrap_or(0), active })
+                }
                 Err(reason) => Err(TableError::WrongShape { table, reason }),
             }
         }
@@ -67,7 +93,10 @@ pub async fn describe(client: &Client, table: &str) -> Result<Table, TableError>
         {
             Err(TableError::Missing { table })
         }
-        Err(error) => Err(TableError::Failed { table, source: Box::new(error) }),
+        Err(error) => {
+            let source = Failure::new("DescribeTable", &error);
+            Err(TableError::Failed { table, source })
+        }
     }
 }
 
@@ -78,8 +107,31 @@ fn hash_key(table: &TableDescription) -> Result<String, &'static str> {
         return Err("it has a range key");
     }
     let key = table.key_schema().first().ok_or("it has no hash key")?.attribute_name();
+    if attribute::ALL.contains(&key) {
+        return Err("its hash key has the name of an attribute of sessions");
+    }
     let text = table.attribute_definitions().iter().any(|attribute| {
         attribute.attribute_name() == key && *attribute.attribute_type() == ScalarAttributeType::S
     });
     if text { Ok(key.to_owned()) } else { Err("its hash key is not of type S") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_name_has_3_to_255_letters_digits_and_three_signs() {
+        let long = "a".repeat(255);
+        let arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/ASP.NET_SessionState";
+        for good in ["ASP.NET_SessionState", "a-b", &long, arn] {
+            assert!(is_name(good), "{good}");
+        }
+        let long = "a".repeat(256);
+        for bad in
+            ["", "ab", "a b", "Sessions!", "täble", &long, "arn:aws:dynamodb", "arn::table/a"]
+        {
+            assert!(!is_name(bad), "{bad}");
+        }
+    }
 }

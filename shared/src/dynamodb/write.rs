@@ -124,11 +124,11 @@ impl SessionStore {
         refusal: impl Fn(&E) -> Option<&ConditionalCheckFailedException>,
     ) -> Result<Outcome, Error>
     where
-        E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
+        E: ProvideErrorMetadata,
     {
         let error = match answer {
             Ok((capacity, attributes)) => {
-                self.meter.write(capacity.as_ref());
+                self.meter.write(self.consumed(operation, capacity.as_ref())?);
                 return Ok(Outcome::Done(attributes.map(Item)));
             }
             Err(error) => error,
@@ -138,7 +138,7 @@ impl SessionStore {
                 self.meter.refused_write(refused.item());
                 Ok(Outcome::Refused(refused.item.clone().map(Item)))
             }
-            None => Err(self.failed(operation, error)),
+            None => Err(self.failed(operation, &error)),
         }
     }
 }

@@ -30,13 +30,17 @@ pub(crate) const LOCK_FLAGS: &str = "LockFlags";
 /// The fencing token: grows with every lock. It starts from the clock's milliseconds, so it never
 /// goes back.
 pub(crate) const LOCK_GENERATION: &str = "LockGeneration";
+/// Bytes that a store keeps free in a large item for the attributes that a later lock or touch adds.
+pub(crate) const RESERVED: &str = "Reserved";
 /// The key of the last request that stored without a lock.
 pub(crate) const STORED_BY: &str = "StoredBy";
+/// The digest of what the request in `StoredBy` stored.
+pub(crate) const STORED_DIGEST: &str = "StoredDigest";
 /// The session's own timeout, in minutes.
 pub(crate) const TIMEOUT: &str = "Timeout";
 
 /// All attributes. The TTL attribute must not have one of these names.
-pub(crate) const ALL: [&str; 16] = [
+pub(crate) const ALL: [&str; 18] = [
     CREATE_DATE,
     EXPIRES,
     FLAGS,
@@ -51,6 +55,8 @@ pub(crate) const ALL: [&str; 16] = [
     LEASE_OF,
     LOCK_FLAGS,
     LOCK_GENERATION,
+    RESERVED,
     STORED_BY,
+    STORED_DIGEST,
     TIMEOUT,
 ];

@@ -27,20 +27,24 @@ pub(crate) const ABSENT: &str = "(attribute_not_exists(#Expires) OR #Expires <= 
      OR (attribute_not_exists(#CreateDate) AND attribute_not_exists(#SessionItems) \
      AND attribute_not_exists(#LockId)))";
 
-/// True if no request holds the session. An item without `Locked` is unlocked.
-pub(crate) const UNLOCKED: &str = "(attribute_not_exists(#Locked) OR #Locked = :unlocked)";
-
-/// True if the lease of the current lock has expired. Another request may then take the lock over.
+/// True if no request holds the session: it is not locked, or the lease of its lock has expired. An
+/// item without `Locked` is not locked.
 ///
 /// `LeaseOf` names the lock that the lease belongs to. When AWS's provider locks, it writes a lock
 /// id of its own and keeps our attributes. Without `LeaseOf`, the old lease would let a request
 /// take over the lock of AWS's provider, which does not know of leases.
-pub(crate) const LEASE_EXPIRED: &str = "(#LeaseOf = #LockId AND #LeaseEnds <= :now)";
+pub(crate) const FREE: &str = "(attribute_not_exists(#Locked) OR #Locked = :unlocked \
+     OR (#LeaseOf = #LockId AND #LeaseEnds <= :now))";
 
-/// True if the new lease ends later than the current one, or if the lock has no lease yet. A late
-/// copy of a touch must not shorten the lease.
-pub(crate) const EXTENDS_LEASE: &str = "(attribute_not_exists(#LeaseEnds) OR #LeaseOf <> #LockId \
-     OR #LeaseEnds < :lease)";
+/// True if a touch may extend the lease of the lock that the caller holds.
+///
+/// While the session is locked, the new lease must end later than the current one: a late copy of a
+/// touch must not shorten it. If the session is not locked, but the lock still has its lease, then
+/// AWS's provider has cleared `Locked`, and the touch takes the lock back. Our own stores and
+/// releases remove the lease, so a late copy cannot take back a lock that they ended.
+pub(crate) const LEASE_EXTENDABLE: &str = "(#Locked = :locked AND \
+     (attribute_not_exists(#LeaseEnds) OR #LeaseOf <> #LockId OR #LeaseEnds < :lease) \
+     OR #Locked = :unlocked AND #LeaseOf = #LockId)";
 
 /// True if the last lock of the session was not taken with this request's key.
 ///
@@ -77,9 +81,6 @@ pub(crate) fn held(lock: &LockId) -> &'static str {
 /// no other lock.
 pub(crate) const LOCKED_BY_REQUEST: &str = "(#LockId = :key AND #Locked = :locked)";
 
-/// True if the session is locked. Only the lease of a lock that still stands can be extended.
-pub(crate) const LOCKED: &str = "(#Locked = :locked)";
-
 /// True if the session is still locked or has not expired.
 ///
 /// A store under a lock may come after `Expires`: while the session is still locked, the holder's
@@ -95,8 +96,8 @@ pub(crate) const UNEXPIRED: &str = "(#Expires > :now)";
 pub(crate) const EXTENDS_EXPIRES: &str = "(#Expires < :expires)";
 
 /// True if no request has been told to initialize the session yet. The fetch that clears the flag
-/// is told to initialize it.
-pub(crate) const UNINITIALIZED: &str = "(#Flags = :one)";
+/// is told to initialize it. AWS's provider also reads the flag as text.
+pub(crate) const UNINITIALIZED: &str = "(#Flags = :one OR #Flags = :one_text)";
 
 /// True if the last store without a lock did not have this request's key. A resend of that store
 /// must not overwrite newer work.
@@ -110,12 +111,28 @@ pub(crate) const NO_SESSION_TIMEOUT: &str = "attribute_not_exists(#Timeout)";
 /// next attempt must not overwrite a timeout that another request has set since.
 pub(crate) const SAME_SESSION_TIMEOUT: &str = "(#Timeout = :timeout)";
 
-/// True if the session was not created after this request arrived. A late copy of a remove must not
-/// delete a newer session.
+/// True if the session was not created between the arrival of this request and its deadline. A late
+/// copy of a remove must not delete a newer session.
 ///
-/// AWS's provider always writes `CreateDate`. A session without it counts as old.
+/// A `CreateDate` after the deadline comes from a clock that is ahead, not from a newer session. A
+/// session whose `CreateDate` is missing or not text counts as old.
 pub(crate) const NOT_CREATED_SINCE: &str =
-    "(attribute_not_exists(#CreateDate) OR #CreateDate <= :received)";
+    "NOT (#CreateDate > :received AND #CreateDate <= :deadline)";
+
+/// True if the session is still the one that an image showed.
+pub(crate) const SAME_CREATE_DATE: &str = "(#CreateDate = :created)";
+
+/// True if the TTL attribute is not past, or is missing. A lock then adds to it. `#Ttl` that is not
+/// a number would fail the update.
+pub(crate) const TTL_AHEAD: &str =
+    "(attribute_not_exists(#Ttl) OR #Ttl BETWEEN :epoch AND :last_epoch)";
+
+/// The opposite of [`TTL_AHEAD`]. A lock then replaces the TTL attribute.
+pub(crate) const TTL_NOT_AHEAD: &str =
+    "NOT (attribute_not_exists(#Ttl) OR #Ttl BETWEEN :epoch AND :last_epoch)";
+
+/// True if the new session items are no longer than the current ones.
+pub(crate) const NO_LARGER: &str = "size(#SessionItems) >= :size";
 
 /// True for a live session that DynamoDB's TTL is about to delete. A client with another TTL
 /// setting has renewed the session without renewing its TTL attribute.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::dynamodb::SessionStore;
-use crate::error::Error;
+use crate::error::{Error, Failure, FailureCause};
 use crate::values::{RequestTime, WRITE_DEADLINE};
 
 impl SessionStore {
@@ -28,10 +28,11 @@ impl SessionStore {
         // Dropping the operation also stops the SDK's resends.
         match tokio::time::timeout(left, operation).await {
             Ok(result) => result,
-            Err(elapsed) => Err(Error::DynamoDb {
-                operation: "waiting for DynamoDB",
-                source: Box::new(elapsed),
-            }),
+            Err(_) => Err(Error::DynamoDb(Failure {
+                operation: "request",
+                cause: FailureCause::TimedOut,
+                code: None,
+            })),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Why DynamoDB refused a write, told from the item that made the condition false.
 
+use super::store_mark::StoreMark;
 use super::waiting::look_units;
 use crate::dynamodb::SessionStore;
 use crate::error::Error;
@@ -77,11 +78,11 @@ impl SessionStore {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`], [`Error::AlreadyExists`], [`Error::Locked`].
+    /// [`Error::NotFound`], [`Error::KeyReused`], [`Error::AlreadyExists`], [`Error::Locked`].
     pub(crate) fn why_not_stored(
         &self,
         image: Option<Item>,
-        key: RequestKey,
+        mark: &StoreMark,
         precondition: Precondition,
         time: RequestTime,
     ) -> Result<Refusal, Error> {
@@ -93,13 +94,14 @@ impl SessionStore {
             }
             item => item?,
         };
-        if item.is_stored_by(&key)? {
-            return Ok(Refusal::AlreadyDone(item));
+        if item.is_stored_by(&mark.key)? {
+            let same = item.stored_digest()?.is_none_or(|digest| digest == mark.digest);
+            return if same { Ok(Refusal::AlreadyDone(item)) } else { Err(Error::KeyReused) };
         }
         if precondition == Precondition::New {
             return Err(Error::AlreadyExists);
         }
-        match item.lock()? {
+        match item.standing_lock(time.now)? {
             Some(lock) => Err(Error::Locked(lock)),
             None => Refusal::session_timeout(&item),
         }

@@ -29,7 +29,7 @@ impl SessionStore {
             let item = self.live(self.get(id).await?, time)?;
             // Only the holder may clear the flag of a locked session: AWS's provider first locks,
             // and then clears the flag with a second write.
-            if item.is_uninitialized()? && item.lock()?.is_none() {
+            if item.is_uninitialized()? && item.standing_lock(time.now)?.is_none() {
                 self.initialize(id, key, &item, time).await
             } else {
                 self.read(id, key, item, time).await
@@ -50,12 +50,8 @@ impl SessionStore {
         // initialize.
         item.session(self.settings.session_timeout, true, None)?;
         let mut update = "SET #Flags = :zero, #InitializedBy = :key".to_owned();
-        let mut condition = format!(
-            "{} AND {} AND {}",
-            condition::LIVE,
-            condition::UNLOCKED,
-            condition::UNINITIALIZED
-        );
+        let mut condition =
+            format!("{} AND {} AND {}", condition::LIVE, condition::FREE, condition::UNINITIALIZED);
         let mut values = Values::at(time.now).key(&key);
         if let Some(expires) = self.due_for_renewal(item, time)? {
             update = format!("{update}, {}", self.set_expires(None));
@@ -71,7 +67,8 @@ impl SessionStore {
                 // lost. The image shows which of the two.
                 let item = self.live(image, time)?;
                 let initialize = item.is_initialized_by(&key)?;
-                item.session(self.settings.session_timeout, initialize, item.lock()?)
+                let lock = item.standing_lock(time.now)?;
+                item.session(self.settings.session_timeout, initialize, lock)
             }
         }
     }
@@ -84,13 +81,16 @@ impl SessionStore {
         time: RequestTime,
     ) -> Result<Session, Error> {
         let initialize = item.is_initialized_by(&key)?;
-        let mut session = item.session(self.settings.session_timeout, initialize, item.lock()?)?;
+        let lock = item.standing_lock(time.now)?;
+        let mut session = item.session(self.settings.session_timeout, initialize, lock)?;
         if let Some(expires) = self.due_for_renewal(&item, time)? {
-            match self.renew(id, time.now, expires, None).await {
+            match self.renew(id, time.now, expires, None, lock.is_some()).await {
                 Ok(Outcome::Done(_)) => session.expires = expires,
                 Ok(Outcome::Refused(image)) => {
                     session.expires = self.live(image, time)?.expires()?
                 }
+                // No later fetch could renew the session, and it would end while it is used.
+                Err(error) if error.is_permanent() => return Err(error),
                 // The session was read without an error, and the next fetch renews it.
                 Err(error) => self.warn_of_renewal(id, &error),
             }

@@ -2,17 +2,13 @@
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::ReturnValue;
 use tokio::time::Instant;
 
 use super::explain::LockAttempt;
 use super::waiting::{Look, PollBackoff};
-use crate::dynamodb::{Outcome, SessionStore, Values};
+use crate::dynamodb::{Outcome, SessionStore};
 use crate::error::Error;
-use crate::item::{Item, condition, text};
-use crate::values::{
-    Lease, Lock, LockId, RequestKey, RequestTime, Session, SessionId, SessionTimeout, Timestamp,
-};
+use crate::values::{Lease, LockId, RequestKey, RequestTime, Session, SessionId, SessionTimeout};
 
 /// A lock renews a session that expires within this time. The session then outlives a usual
 /// request.
@@ -29,7 +25,8 @@ pub struct LockOptions {
     /// How long the lock may stand before another request may take it over. `None`: the lock stands
     /// until it is released.
     pub lease: Option<Lease>,
-    /// The lock that refused an earlier attempt of the caller. While the session is locked, by this
+    /// The lock that refused the caller first. A waiter that has seen more locks since polls sooner.
+    /// While the session is locked, by this
     /// lock or any other, the store needs only a read to refuse the caller again.
     pub seen: Option<LockId>,
     /// How long to wait while another request holds the session.
@@ -60,8 +57,11 @@ impl SessionStore {
     ) -> Result<Session, Error> {
         self.before_deadline(time, options.wait, async {
             let (mut session, time) = self.lock_when_free(id, options, time).await?;
-            self.renew_if_near_end(id, &mut session, options.timeout, time).await?;
-            Ok(session)
+            let renewed = self.renew_if_near_end(id, &mut session, options.timeout, time).await;
+            if renewed.is_err() {
+                self.undo_lock(id, options.key, time).await?;
+            }
+            renewed.map(|()| session)
         })
         .await
     }
@@ -78,7 +78,7 @@ impl SessionStore {
         let started = Instant::now();
         let (mut lock, mut backoff) = match self.first_attempt(id, options, time).await? {
             LockAttempt::Acquired(session) => return Ok((session, time)),
-            LockAttempt::Held(lock, units) => (lock, PollBackoff::new(&lock, units)),
+            LockAttempt::Held(lock, units) => (lock, PollBackoff::new(&lock, units, options.seen)),
         };
         while let Some(left) =
             options.wait.checked_sub(started.elapsed()).filter(|left| !left.is_zero())
@@ -95,7 +95,7 @@ impl SessionStore {
                 Look::Free => match self.try_lock(id, options, now).await? {
                     LockAttempt::Acquired(session) => return Ok((session, now)),
                     LockAttempt::Held(held, units) => {
-                        backoff = PollBackoff::new(&held, units);
+                        backoff.observe(&held, units);
                         lock = held;
                     }
                 },
@@ -120,90 +120,29 @@ impl SessionStore {
         self.try_lock(id, options, time).await
     }
 
-    /// Makes one attempt to lock, with one write.
+    /// Makes one attempt to lock: with one write, or with two if the TTL attribute is past or
+    /// malformed.
     async fn try_lock(
         &self,
         id: &SessionId,
         options: LockOptions,
         time: RequestTime,
     ) -> Result<LockAttempt, Error> {
-        let key = options.key;
-        // DynamoDB computes all new values from the old item. So `LockFlags` gets the flag that
-        // this write clears.
-        let mut update = "SET #Locked = :locked, #LockId = :key, #LockDate = :now, \
-             #LockFlags = if_not_exists(#Flags, :zero), #Flags = :zero, \
-             #LockGeneration = if_not_exists(#LockGeneration, :clock) + :one"
-            .to_owned();
-        let mut values = Values::at(time.now).key(&key);
-        let lease_ends = options.lease.map(|lease| time.now + lease.duration());
-        // This may begin the `REMOVE` clause, and a clause may occur only once. So it comes after
-        // all other `SET` actions.
-        match lease_ends {
-            Some(end) => {
-                update.push_str(", #LeaseOf = :key, #LeaseEnds = :lease");
-                values = values.with(":lease", text(end));
+        // A lock adds to a TTL attribute that is ahead, and replaces any other. Which of the two
+        // applies shows only when DynamoDB refuses the write.
+        let mut ttl_ahead = true;
+        loop {
+            let image =
+                match self.write_lock(id, options.key, options.lease, ttl_ahead, time).await? {
+                    Ok(session) => return Ok(LockAttempt::Acquired(session)),
+                    Err(image) => self.live(image, time)?,
+                };
+            let is_ahead = self.is_ttl_ahead(&image, time.now);
+            if image.standing_lock(time.now)?.is_some() || is_ahead == ttl_ahead {
+                return self.why_not_locked(image, options.key);
             }
-            None => update.push_str(" REMOVE #LeaseOf, #LeaseEnds"),
+            ttl_ahead = is_ahead;
         }
-        let condition = format!(
-            "{} AND ({} OR {}) AND {} AND {}",
-            condition::LIVE,
-            condition::UNLOCKED,
-            condition::LEASE_EXPIRED,
-            condition::NOT_RELEASED,
-            condition::GENERATION_CAN_GROW,
-        );
-        // The old image shows the flag, which this write clears.
-        match self.update(id, &update, &condition, &values, ReturnValue::AllOld).await? {
-            Outcome::Done(old) => {
-                let session = self
-                    .live(old, time)
-                    .and_then(|old| self.locked_session(&old, key, lease_ends, time));
-                if session.is_err() {
-                    self.undo_lock(id, key, time).await?;
-                }
-                session.map(LockAttempt::Acquired)
-            }
-            Outcome::Refused(image) => self.why_not_locked(self.live(image, time)?, key),
-        }
-    }
-
-    /// The session after a lock has succeeded. `old` is the item before the lock, so the new lock
-    /// is made here with the values that the write has set. A resend reads it with [`Item::lock`].
-    fn locked_session(
-        &self,
-        old: &Item,
-        key: RequestKey,
-        lease_ends: Option<Timestamp>,
-        time: RequestTime,
-    ) -> Result<Session, Error> {
-        let clock = u64::try_from(time.now.as_millis()).unwrap_or(0);
-        let generation = old.generation()?.unwrap_or(clock) + 1;
-        let lock = Lock { id: LockId { key, generation }, date: time.now, lease_ends };
-        if old.is_locked()? {
-            self.meter.took_over();
-        }
-        old.session(self.settings.session_timeout, old.is_uninitialized()?, Some(lock))
-    }
-
-    /// Undoes a lock of a malformed item. The condition of a lock cannot find every malformed
-    /// attribute. The caller gets a failure without a lock id, and cannot release the lock.
-    async fn undo_lock(
-        &self,
-        id: &SessionId,
-        key: RequestKey,
-        time: RequestTime,
-    ) -> Result<(), Error> {
-        let values = Values::at(time.now).key(&key);
-        self.update(
-            id,
-            "SET #Locked = :unlocked",
-            condition::LOCKED_BY_REQUEST,
-            &values,
-            ReturnValue::None,
-        )
-        .await?;
-        Ok(())
     }
 
     /// Renews a session that would expire while the holder uses it.
@@ -220,12 +159,13 @@ impl SessionStore {
             return Ok(());
         }
         let expires = time.now + lifetime.duration();
-        match self.renew(id, time.now, expires, timeout).await {
+        match self.renew(id, time.now, expires, timeout, true).await {
             Ok(Outcome::Done(_)) => {
                 session.expires = expires;
                 session.timeout = lifetime;
             }
             Ok(Outcome::Refused(image)) => session.expires = self.live(image, time)?.expires()?,
+            Err(error) if error.is_permanent() => return Err(error),
             // The lock succeeded, and the holder may store even after `Expires`. After an error, no
             // client would know of the lock.
             Err(error) => self.warn_of_renewal(id, &error),

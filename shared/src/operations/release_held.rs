@@ -32,7 +32,10 @@ impl SessionStore {
     ) -> Result<Outcome, Error> {
         let condition = format!("{} AND {}", condition::held(&lock), condition::UNEXPIRED);
         let expires = time.now + source.timeout().duration();
-        let update = format!("SET #Locked = :unlocked, {}", self.set_expires(source.stored()));
+        let expires_clauses = self.set_expires(source.stored());
+        let update = format!(
+            "SET #Locked = :unlocked, {expires_clauses} REMOVE #LeaseOf, #LeaseEnds, #Reserved"
+        );
         let values =
             self.expires_values(Values::at(time.now), expires, source.stored()).lock(&lock);
         self.update(id, &update, &source.and(&condition), &values, ReturnValue::None).await

@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::types::ReturnValue;
 
 use crate::dynamodb::{Outcome, SessionStore, Values};
-use crate::error::{Error, error_chain};
+use crate::error::Error;
 use crate::item::{condition, number, text};
 use crate::values::{SessionId, SessionTimeout, Timestamp};
 
@@ -39,16 +39,30 @@ impl SessionStore {
     }
 
     /// Extends a live session until `expires`. Refused if the session lasts that long already.
+    /// `locked` says whether the session was locked when the caller last saw it.
     pub(crate) async fn renew(
         &self,
         id: &SessionId,
         now: Timestamp,
         expires: Timestamp,
         timeout: Option<SessionTimeout>,
+        locked: bool,
     ) -> Result<Outcome, Error> {
-        let update = format!("SET {}", self.set_expires(timeout));
-        let values = self.expires_values(Values::at(now), expires, timeout);
-        let condition = format!("{} AND {}", condition::LIVE, condition::EXTENDS_EXPIRES);
+        let update = format!("SET {} REMOVE #Reserved", self.set_expires(timeout));
+        let mut values = self.expires_values(Values::at(now), expires, timeout);
+        let mut condition = format!("{} AND {}", condition::LIVE, condition::EXTENDS_EXPIRES);
+        if let Some(ttl) = &self.settings.ttl {
+            if !locked {
+                // Another request may lock the session meanwhile, and move its TTL further ahead.
+                let free = format!("{condition} AND {}", condition::FREE);
+                match self.update(id, &update, &free, &values, ReturnValue::None).await? {
+                    Outcome::Refused(Some(image)) if image.standing_lock(now)?.is_some() => {}
+                    outcome => return Ok(outcome),
+                }
+            }
+            values = values.with(":ttl", ttl.value_for_holder(expires, now));
+            condition.push_str(" AND #Locked = :locked");
+        }
         self.update(id, &update, &condition, &values, ReturnValue::None).await
     }
 
@@ -56,7 +70,7 @@ impl SessionStore {
     pub(crate) fn warn_of_renewal(&self, id: &SessionId, error: &Error) {
         tracing::warn!(
             session.hash = id.hash(),
-            error = error_chain(error),
+            error = %error,
             "session was not renewed"
         );
     }

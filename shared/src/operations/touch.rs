@@ -9,9 +9,9 @@ use crate::error::Error;
 use crate::item::{condition, number, text};
 use crate::values::{Lease, LockId, RequestTime, SessionId, SessionTimeout};
 
-/// A touch that extends the session by no more than this makes no write, because a write costs the
-/// whole item. For short session timeouts, the limit is a twentieth of the timeout.
-const MIN_EXTENSION: Duration = Duration::from_secs(60);
+/// A touch that extends the session by no more than a twentieth of its timeout makes no write,
+/// because a write costs the whole item. For short timeouts, the limit is this time.
+const MIN_EXTENSION: Duration = Duration::from_secs(10);
 
 impl SessionStore {
     /// Resets a session's timeout, and does not change its lock. With `holder`, it also extends the
@@ -19,7 +19,7 @@ impl SessionStore {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`]; with `holder` also [`Error::LockLost`].
+    /// [`Error::NotFound`]; with `holder` also [`Error::LockLost`] and [`Error::NotLocked`].
     pub async fn touch(
         &self,
         id: &SessionId,
@@ -40,8 +40,11 @@ impl SessionStore {
 
             let outcome = match new_timeout {
                 Some(shorter) if gain.is_zero() => self.set_timeout(id, shorter, time).await?,
-                None if gain <= MIN_EXTENSION.min(timeout_span / 20) => return Ok(()),
-                _ => self.renew(id, time.now, expires, new_timeout).await?,
+                None if gain <= MIN_EXTENSION.max(timeout_span / 20) => return Ok(()),
+                _ => {
+                    let locked = item.standing_lock(time.now)?.is_some();
+                    self.renew(id, time.now, expires, new_timeout, locked).await?
+                }
             };
             match outcome {
                 Outcome::Done(_) => Ok(()),
@@ -52,7 +55,8 @@ impl SessionStore {
         .await
     }
 
-    /// Extends the lease of the current lock until `lease` from now. Does not shorten it.
+    /// Extends the lease of the current lock until `lease` from now. Takes the lock back if AWS's
+    /// provider has cleared it with a touch.
     async fn renew_lease(
         &self,
         id: &SessionId,
@@ -61,18 +65,21 @@ impl SessionStore {
         time: RequestTime,
     ) -> Result<(), Error> {
         let condition =
-            [condition::LIVE, condition::held(&lock), condition::LOCKED, condition::EXTENDS_LEASE]
-                .join(" AND ");
-        let update = "SET #LeaseOf = #LockId, #LeaseEnds = :lease";
+            [condition::LIVE, condition::held(&lock), condition::LEASE_EXTENDABLE].join(" AND ");
+        let update = "SET #Locked = :locked, #LeaseOf = #LockId, #LeaseEnds = :lease";
         let ends = text(time.now + lease.duration());
         let values = Values::at(time.now).lock(&lock).with(":lease", ends);
         match self.update(id, update, &condition, &values, ReturnValue::None).await? {
             Outcome::Done(_) => Ok(()),
-            Outcome::Refused(image) => match self.live(image, time)?.lock()? {
-                // The lease already ends later.
-                Some(current) if current.id == lock => Ok(()),
-                _ => Err(Error::LockLost),
-            },
+            Outcome::Refused(image) => {
+                let item = self.live(image, time)?;
+                match item.last_lock_id()? == Some(lock) {
+                    // The lease already ends later.
+                    true if item.is_locked()? => Ok(()),
+                    true => Err(Error::NotLocked),
+                    false => Err(Error::LockLost),
+                }
+            }
         }
     }
 
@@ -84,7 +91,7 @@ impl SessionStore {
         time: RequestTime,
     ) -> Result<Outcome, Error> {
         let values = Values::at(time.now).with(":timeout", number(timeout));
-        self.update(id, "SET #Timeout = :timeout", condition::LIVE, &values, ReturnValue::None)
-            .await
+        let update = "SET #Timeout = :timeout REMOVE #Reserved";
+        self.update(id, update, condition::LIVE, &values, ReturnValue::None).await
     }
 }

@@ -53,7 +53,7 @@ impl<'a> PacedCalls<'a> {
     ) -> Self {
         let began = Instant::now();
         Self {
-            sessions: SessionStore { client: sending_once(&sessions.client), ..sessions.clone() },
+            sessions: sessions.with_client(sending_once(&sessions.client)),
             options,
             progress,
             now,
@@ -170,7 +170,7 @@ impl<'a> PacedCalls<'a> {
                     budget.settle(Instant::now(), reserved, 0.0);
                     self.progress.note(|sweep| sweep.throttled += 1);
                 }
-                Err(error) if failures == RESENDS || error.is_rejected() => return Err(error),
+                Err(error) if failures == RESENDS || error.is_permanent() => return Err(error),
                 // DynamoDB may have done the call, so the budget keeps the reservation.
                 Err(_) => failures += 1,
             }

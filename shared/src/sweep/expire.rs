@@ -1,16 +1,11 @@
 //! The conditional deletes of a sweep.
 
-use std::time::Duration;
-
 use aws_sdk_dynamodb::types::ReturnValue;
 
 use crate::dynamodb::{Outcome, SessionStore, Values};
 use crate::error::Error;
 use crate::item::{condition, text};
-use crate::values::{SessionId, Timestamp};
-
-/// A lock younger than this may belong to a request that is still running and will store.
-pub(super) const SPARED_LOCK_AGE: Duration = Duration::from_secs(60 * 60);
+use crate::values::{KEPT_FOR_HOLDER, SessionId, Timestamp};
 
 /// What happened to an item that a scan found expired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +25,7 @@ impl SessionStore {
     ///
     /// Only failures.
     pub async fn expire(&self, id: &SessionId, now: Timestamp) -> Result<ExpireOutcome, Error> {
-        let values = Values::at(now).with(":spared", text(now - SPARED_LOCK_AGE));
+        let values = Values::at(now).with(":spared", text(now - KEPT_FOR_HOLDER));
         match self.delete(id, condition::SWEEPABLE, &values).await? {
             Outcome::Done(_) => Ok(ExpireOutcome::Deleted),
             Outcome::Refused(None) => Ok(ExpireOutcome::Gone),

@@ -3,11 +3,10 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::expire::SPARED_LOCK_AGE;
 use super::options::SweepOptions;
 use crate::dynamodb::Settings;
 use crate::item::{Item, attribute::*};
-use crate::values::Timestamp;
+use crate::values::{KEPT_FOR_HOLDER, Timestamp};
 
 /// The class of a scanned item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +47,7 @@ impl Finding {
             return Self::Endangered;
         }
         let locked = item.is_locked().unwrap_or(false);
-        if locked && item.lock_date().is_some_and(|date| date > now - SPARED_LOCK_AGE) {
+        if locked && item.lock_date().is_some_and(|date| date > now - KEPT_FOR_HOLDER) {
             return Self::Locked;
         }
         if is_left_to_ttl(item, settings, options, now) { Self::LeftToTtl } else { Self::Expired }
@@ -66,7 +65,8 @@ fn is_left_to_ttl(
     let Some(AttributeValue::N(due)) = item.0.get(&ttl.attribute) else { return false };
     let Ok(due) = due.parse::<i64>() else { return false };
     let overdue = (now - options.leave_to_ttl).as_epoch_seconds();
-    // A TTL that lies further ahead was not written with our setting. It may never be due.
-    let ahead = (now + ttl.extra).as_epoch_seconds();
+    // Renewals and locks move the TTL ahead for the holder of a lock. A TTL that lies further ahead
+    // was not written with our setting. It may never be due.
+    let ahead = (now + ttl.extra + KEPT_FOR_HOLDER).as_epoch_seconds();
     !options.leave_to_ttl.is_zero() && due > overdue && due <= ahead
 }

@@ -59,21 +59,22 @@ impl Page {
         if let Position::After(key) = position {
             request = request.set_exclusive_start_key(Some(sessions.start_key(key)));
         }
-        let output = request.send().await.map_err(|error| sessions.failed("Scan", error))?;
-        sessions.meter.read(output.consumed_capacity());
+        let output = request.send().await.map_err(|error| sessions.failed("Scan", &error))?;
+        let consumed = sessions.consumed("Scan", output.consumed_capacity())?;
+        sessions.meter.read(consumed);
+        let units = units(consumed);
         let after = match &output.last_evaluated_key {
             None => Position::End,
-            Some(key) => match key.get(&settings.hash_key) {
+            Some(key) => match key.get(sessions.hash_key()) {
                 Some(AttributeValue::S(key)) => Position::After(key.clone()),
                 // The table is no longer the one that the function found when it started.
                 _ => return Err(Error::Malformed { attribute: "LastEvaluatedKey" }),
             },
         };
-        let units = units(output.consumed_capacity());
         let mut items: Vec<_> = output.items.unwrap_or_default().into_iter().map(Item).collect();
         let found = items.len();
         // The item with the position of the pass is not a session.
-        items.retain(|item| item.0.get(&settings.hash_key) != Some(&text(KEY)));
+        items.retain(|item| item.0.get(sessions.hash_key()) != Some(&text(KEY)));
         let scanned = output.scanned_count - i32::from(items.len() < found);
         Ok(Self { items, scanned, after, units })
     }

@@ -55,7 +55,7 @@ impl<'a> CurrentPass<'a> {
             Some(continues) => Ok(continues),
             // If this fails, the next run only reads a page again.
             None => match self.calls.send(&keep).await.0 {
-                Err(error) if !error.is_rejected() => Ok(false),
+                Err(error) if !error.is_permanent() => Ok(false),
                 kept => kept,
             },
         }

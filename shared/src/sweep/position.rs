@@ -128,17 +128,18 @@ impl SessionStore {
 
     /// The start key for a scan that continues after `key`.
     pub(super) fn start_key(&self, key: &str) -> HashMap<String, AttributeValue> {
-        HashMap::from([(self.settings.hash_key.clone(), text(key))])
+        HashMap::from([(self.hash_key().to_owned(), text(key))])
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::values::Dashes;
 
     #[test]
     fn no_session_can_have_the_key_of_the_position() {
-        assert!(SessionId::new(None, KEY, true).is_err());
+        assert!(SessionId::new(None, KEY, Dashes::InSessionId).is_err());
         // The key of a session with an application has a dash.
         assert!(!KEY.contains('-'));
     }

@@ -14,7 +14,9 @@ pub(super) async fn process_item(calls: &PacedCalls<'_>, item: &Item) -> Result<
     let settings = calls.sessions.settings();
     let finding = Finding::of(item, settings, calls.options, calls.now);
     // This always matches: `table::describe` refuses a table whose hash key is not text.
-    let Some(AttributeValue::S(key)) = item.0.get(&settings.hash_key) else { return Ok(true) };
+    let Some(AttributeValue::S(key)) = item.0.get(calls.sessions.hash_key()) else {
+        return Ok(true);
+    };
     calls.progress.note(|report| {
         let expired = matches!(finding, Finding::Expired | Finding::Locked | Finding::LeftToTtl);
         report.expired += u64::from(expired);

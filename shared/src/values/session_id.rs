@@ -23,8 +23,8 @@ pub enum InvalidSessionId {
     /// Has a control character.
     #[error("must have no control characters")]
     Control,
-    /// Has a dash, and the setting does not allow dashes.
-    #[error("must have no dash: it could name a session of another application")]
+    /// Has a dash, and has no application or the setting [`Dashes::InApplication`].
+    #[error("must have no dash here: it could name a session of another application")]
     Dash,
     /// The application's name is empty or longer than 255 UTF-16 units.
     #[error("must have 1 to {} UTF-16 units", SessionId::MAX_APPLICATION_UTF16_UNITS)]
@@ -32,6 +32,22 @@ pub enum InvalidSessionId {
     /// The application's name has a control character.
     #[error("must have no control characters")]
     ApplicationControl,
+    /// The application's name has a dash, and the setting is [`Dashes::InSessionId`].
+    #[error("must have no dash: the first dash of a key ends the application's name")]
+    ApplicationDash,
+}
+
+/// Which part of the key `{application}-{session id}` may have dashes. Only one of them may:
+/// otherwise the application `sh` with the id `op-x` and the application `sh-op` with the id `x`
+/// would be the same session.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Dashes {
+    /// The session id, as UUIDs have. The first dash of a key ends the application's name. An id
+    /// without an application has no dash.
+    #[default]
+    InSessionId,
+    /// The application's name. The last dash of a key begins the session id.
+    InApplication,
 }
 
 impl SessionId {
@@ -41,11 +57,8 @@ impl SessionId {
     /// The longest application name that the service accepts. DynamoDB allows keys of 2,048 bytes.
     pub const MAX_APPLICATION_UTF16_UNITS: usize = 255;
 
-    /// The session `id` of `application`.
-    ///
-    /// The application `sh` with the id `op-x` and the application `sh-op` with the id `x` have the
-    /// same key. An id with a dash could therefore name a session of another application.
-    /// `allow_dashes` is for sites whose ids have dashes and that accept this.
+    /// The session `id` of `application`. No two pairs that are accepted with the same `dashes` have
+    /// the same key.
     ///
     /// # Errors
     ///
@@ -53,7 +66,7 @@ impl SessionId {
     pub fn new(
         application: Option<&str>,
         id: &str,
-        allow_dashes: bool,
+        dashes: Dashes,
     ) -> Result<Self, InvalidSessionId> {
         let units = id.encode_utf16().count();
         if !(1..=Self::MAX_UTF16_UNITS).contains(&units) {
@@ -62,7 +75,7 @@ impl SessionId {
         if id.contains(char::is_control) {
             return Err(InvalidSessionId::Control);
         }
-        if id.contains('-') && !allow_dashes {
+        if id.contains('-') && (application.is_none() || dashes == Dashes::InApplication) {
             return Err(InvalidSessionId::Dash);
         }
         let Some(application) = application else {
@@ -74,6 +87,9 @@ impl SessionId {
         }
         if application.contains(char::is_control) {
             return Err(InvalidSessionId::ApplicationControl);
+        }
+        if application.contains('-') && dashes == Dashes::InSessionId {
+            return Err(InvalidSessionId::ApplicationDash);
         }
         Ok(Self { key: format!("{application}-{id}") })
     }
@@ -108,7 +124,7 @@ mod tests {
 
     #[test]
     fn an_id_is_1_to_80_utf16_units_without_control_characters() {
-        let new = |id: &str| SessionId::new(None, id, false).map(|id| id.key);
+        let new = |id: &str| SessionId::new(None, id, Dashes::InSessionId).map(|id| id.key);
 
         assert_eq!(new("a").unwrap(), "a");
         assert_eq!(new(&"ü".repeat(80)).unwrap(), "ü".repeat(80));
@@ -121,24 +137,33 @@ mod tests {
     }
 
     #[test]
-    fn a_dash_is_refused_unless_the_setting_allows_it() {
-        assert_eq!(SessionId::new(None, "a-b", false), Err(InvalidSessionId::Dash));
-        assert_eq!(SessionId::new(Some("a"), "b-c", true).unwrap().key(), "a-b-c");
+    fn dashes_are_in_the_session_id_or_in_the_application() {
+        use Dashes::{InApplication, InSessionId};
+        let key =
+            |application, id, dashes| SessionId::new(application, id, dashes).map(|id| id.key);
+
+        assert_eq!(key(Some("a"), "b-c", InSessionId).unwrap(), "a-b-c");
+        assert_eq!(key(Some("a-b"), "c", InApplication).unwrap(), "a-b-c");
+        assert_eq!(key(Some("a-b"), "c", InSessionId), Err(InvalidSessionId::ApplicationDash));
+        assert_eq!(key(Some("a"), "b-c", InApplication), Err(InvalidSessionId::Dash));
+        for dashes in [InSessionId, InApplication] {
+            assert_eq!(key(None, "a-b", dashes), Err(InvalidSessionId::Dash));
+        }
     }
 
     #[test]
-    fn the_application_comes_before_the_id() {
-        assert_eq!(SessionId::new(Some("My-App"), "s1", false).unwrap().key(), "My-App-s1");
-        assert_eq!(SessionId::new(Some(""), "s1", false), Err(InvalidSessionId::ApplicationLength));
-        assert_eq!(
-            SessionId::new(Some("a\n"), "s1", false),
-            Err(InvalidSessionId::ApplicationControl)
-        );
+    fn an_application_has_1_to_255_utf16_units_without_control_characters() {
+        let new = |application: &str| SessionId::new(Some(application), "s1", Dashes::default());
+
+        assert_eq!(new("App").unwrap().key(), "App-s1");
+        assert_eq!(new(""), Err(InvalidSessionId::ApplicationLength));
+        assert_eq!(new(&"a".repeat(256)), Err(InvalidSessionId::ApplicationLength));
+        assert_eq!(new("a\n"), Err(InvalidSessionId::ApplicationControl));
     }
 
     #[test]
     fn debug_does_not_print_the_id() {
-        let id = SessionId::new(Some("shop"), "secret", false).unwrap();
+        let id = SessionId::new(Some("shop"), "secret", Dashes::default()).unwrap();
 
         assert!(!format!("{id:?}").contains("secret"));
         assert_eq!(id.hash().len(), 8);

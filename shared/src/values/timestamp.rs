@@ -5,76 +5,88 @@ use std::ops::{Add, Sub};
 use std::str::FromStr;
 use std::time::Duration;
 
-/// An instant in UTC, to the millisecond, between the years 0 and 9999.
+use jiff::SignedDuration;
+use jiff::civil::{DateTime, date};
+
+/// An instant in UTC, to the millisecond, in the years 1 to 9999: the range of .NET's `DateTime`.
 ///
 /// Its text is exactly `yyyy-MM-ddTHH:mm:ss.fffZ`, as AWS's provider writes it. In this form, texts
 /// sort in the order of time. DynamoDB's conditions depend on that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Timestamp(jiff::Timestamp);
+pub struct Timestamp {
+    /// Milliseconds since 1970 began.
+    millis: i64,
+}
 
 /// The text is not an instant of the form `yyyy-MM-ddTHH:mm:ss.fffZ`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a UTC instant of the form yyyy-MM-ddTHH:mm:ss.fffZ")]
 pub struct InvalidTimestamp;
 
+/// The beginning of 1970, without a time zone: `jiff::Timestamp` ends a day before the year 9999
+/// does.
+const EPOCH: DateTime = date(1970, 1, 1).at(0, 0, 0, 0);
+
 impl Timestamp {
+    /// The first instant: the beginning of the year 1.
+    pub const MIN: Self = Self { millis: -62_135_596_800_000 };
+
+    /// The last instant: the last millisecond of the year 9999. Often used for "never".
+    pub const MAX: Self = Self { millis: 253_402_300_799_999 };
+
     /// The current time by the clock of this machine. Only handlers and `main` call this. All other
     /// code gets the time from its caller.
     pub fn now() -> Self {
         let now = jiff::Timestamp::now();
-        Self::from_millis(now.as_millisecond()).expect("the clock is between the years 0 and 9999")
+        Self::from_millis(now.as_millisecond()).expect("the clock is between the years 1 and 9999")
     }
 
-    /// The instant `millis` milliseconds after 1970 began, if it lies between the years 0 and 9999.
+    /// The instant `millis` milliseconds after 1970 began, if it lies in the years 1 to 9999.
     pub fn from_millis(millis: i64) -> Option<Self> {
-        let instant = Self(jiff::Timestamp::from_millisecond(millis).ok()?);
-        // Years before 0 are written with a sign. Such texts do not sort in the order of time.
-        instant.to_string().parse().ok()
+        let instant = Self { millis };
+        (Self::MIN <= instant && instant <= Self::MAX).then_some(instant)
     }
 
     /// Milliseconds since 1970 began.
     pub fn as_millis(self) -> i64 {
-        self.0.as_millisecond()
+        self.millis
     }
 
     /// The time since `earlier`. Zero if `earlier` is the later one.
     pub fn since(self, earlier: Self) -> Duration {
-        let millis = self.as_millis() - earlier.as_millis();
-        Duration::from_millis(u64::try_from(millis).unwrap_or(0))
+        Duration::from_millis(u64::try_from(self.millis - earlier.millis).unwrap_or(0))
     }
 
     /// Seconds since 1970 began, rounded to the nearest, as AWS's provider rounds its TTL
     /// attribute.
     pub(crate) fn as_epoch_seconds(self) -> i64 {
-        (self.as_millis() + 500).div_euclid(1000)
+        (self.millis + 500).div_euclid(1000)
     }
 }
 
-/// A sum beyond the end of the year 9999 becomes that end.
+/// A sum beyond [`Timestamp::MAX`] becomes that instant.
 impl Add<Duration> for Timestamp {
     type Output = Self;
 
     fn add(self, duration: Duration) -> Self {
         let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
-        let end = Self(jiff::Timestamp::MAX);
-        Self::from_millis(self.as_millis().saturating_add(millis)).unwrap_or(end)
+        Self::from_millis(self.millis.saturating_add(millis)).unwrap_or(Self::MAX)
     }
 }
 
-/// A difference before 1970 becomes the beginning of 1970.
+/// A difference before [`Timestamp::MIN`] becomes that instant.
 impl Sub<Duration> for Timestamp {
     type Output = Self;
 
     fn sub(self, duration: Duration) -> Self {
         let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
-        let start = Self(jiff::Timestamp::UNIX_EPOCH);
-        Self::from_millis(self.as_millis().saturating_sub(millis)).unwrap_or(start)
+        Self::from_millis(self.millis.saturating_sub(millis)).unwrap_or(Self::MIN)
     }
 }
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.3}", self.0)
+        write!(f, "{:.3}Z", EPOCH + SignedDuration::from_millis(self.millis))
     }
 }
 
@@ -82,13 +94,12 @@ impl FromStr for Timestamp {
     type Err = InvalidTimestamp;
 
     fn from_str(text: &str) -> Result<Self, InvalidTimestamp> {
-        let instant = Self(text.parse().map_err(|_| InvalidTimestamp)?);
+        let civil = text.strip_suffix('Z').ok_or(InvalidTimestamp)?;
+        let civil: DateTime = civil.parse().map_err(|_| InvalidTimestamp)?;
+        let millis = i64::try_from(civil.duration_since(EPOCH).as_millis());
+        let instant = millis.ok().and_then(Self::from_millis).ok_or(InvalidTimestamp)?;
         // Other spellings of the same instant do not sort in the order of time.
-        if instant.to_string() == text && !text.starts_with(['-', '+']) {
-            Ok(instant)
-        } else {
-            Err(InvalidTimestamp)
-        }
+        if instant.to_string() == text { Ok(instant) } else { Err(InvalidTimestamp) }
     }
 }
 
@@ -111,6 +122,12 @@ mod tests {
             "2026-11-20 22:13:58.273Z",
             "2026-13-20T22:13:58.273Z",
             "-000001-11-20T22:13:58.273Z",
+            "+002026-11-20T22:13:58.273Z",
+            "0000-12-31T23:59:59.999Z",
+            "10000-01-01T00:00:00.000Z",
+            "2026-11-20T22:13:60.000Z",
+            "2026-11-20T22:13:58.273",
+            "2026-11-20T22:13:58.273ZZ",
         ] {
             assert_eq!(other.parse::<Timestamp>(), Err(InvalidTimestamp), "{other}");
         }
@@ -133,12 +150,21 @@ mod tests {
     }
 
     #[test]
-    fn a_sum_stops_at_the_end_of_the_year_9999() {
-        let end: Timestamp = "9999-12-30T22:00:00.000Z".parse().unwrap();
-
-        let later = end + Duration::from_secs(u64::MAX);
-
-        assert!(later > end);
-        assert_eq!(later.to_string().len(), end.to_string().len());
+    fn every_date_of_the_years_1_to_9999_is_read_and_arithmetic_stays_inside() {
+        // .NET's smallest and largest dates. The largest is the usual "never".
+        for (edge, text) in [
+            (Timestamp::MIN, "0001-01-01T00:00:00.000Z"),
+            (Timestamp::MAX, "9999-12-31T23:59:59.999Z"),
+        ] {
+            assert_eq!(edge.to_string(), text);
+            assert_eq!(text.parse::<Timestamp>().unwrap(), edge);
+        }
+        let year = Duration::from_secs(365 * 86_400);
+        assert_eq!(Timestamp::MAX + year, Timestamp::MAX);
+        assert_eq!(Timestamp::MAX + Duration::MAX, Timestamp::MAX);
+        assert_eq!(Timestamp::MIN - year, Timestamp::MIN);
+        assert_eq!(Timestamp::MIN - Duration::MAX, Timestamp::MIN);
+        assert_eq!(Timestamp::MAX.as_epoch_seconds(), 253_402_300_800);
+        assert!(Timestamp::MAX.since(Timestamp::MIN) > year * 9990);
     }
 }

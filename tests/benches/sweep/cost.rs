@@ -1,6 +1,8 @@
 //! The capacity units that a pass uses for each session.
 
-use session_store::{SessionId, SweepOptions, SweepProgress, SweepReport, Timestamp, client};
+use session_store::{
+    Dashes, SessionId, SweepOptions, SweepProgress, SweepReport, Timestamp, client,
+};
 
 use super::site;
 use super::support::DynamoDb;
@@ -18,7 +20,7 @@ pub(crate) async fn run() {
             let stored = site::now();
             let time = session_store::RequestTime { now: stored, received: stored };
             for n in 0..SESSIONS {
-                let id = SessionId::new(None, &site::id(n), false).unwrap();
+                let id = SessionId::new(None, &site::id(n), Dashes::default()).unwrap();
                 let mode = session_store::StoreMode::WithoutLock {
                     key: session_store::RequestKey::random(),
                     precondition: session_store::Precondition::None,
