@@ -6,6 +6,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{Response, StatusCode, header};
+use axum::middleware::{Next, from_fn};
 use functions::{App, Operation};
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use lambda_http::{Context, LambdaEvent};
@@ -29,9 +30,24 @@ struct Gateway {
     signer: Option<Signer>,
 }
 
-/// Serves the routes of the template in this process.
+/// Serves the routes of the template in this process, as API Gateway and Lambda do.
 pub fn router(app: App, signer: Option<Signer>) -> Router {
+    to_its_end(routes(app, signer))
+}
+
+/// The routes, without [`to_its_end`].
+pub fn routes(app: App, signer: Option<Signer>) -> Router {
     Router::new().fallback(answer).with_state(Arc::new(Gateway { app, signer }))
+}
+
+/// A function runs to its end even if its client has left. So each request gets a task of its own.
+pub fn to_its_end(router: Router) -> Router {
+    router.layer(from_fn(async |request: Request, next: Next| {
+        match tokio::spawn(next.run(request)).await {
+            Ok(response) => response,
+            Err(_) => crashed(),
+        }
+    }))
 }
 
 async fn answer(State(gateway): State<Arc<Gateway>>, request: Request) -> Response<Body> {
@@ -61,13 +77,13 @@ async fn answer(State(gateway): State<Arc<Gateway>>, request: Request) -> Respon
     if event.len() > MAX_EVENT_BYTES {
         return gateway_response(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large");
     }
-    // A function runs to its end even if its client has left. So it has a task of its own.
-    let function = async move { invoke(&gateway.app, operation, event).await };
-    let answer = tokio::spawn(function).await.ok().flatten();
-    answer.as_ref().and_then(event::response).unwrap_or_else(|| {
-        // API Gateway answers this when a function crashes.
-        gateway_response(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
-    })
+    let answer = invoke(&gateway.app, operation, event).await;
+    answer.as_ref().and_then(event::response).unwrap_or_else(crashed)
+}
+
+/// What API Gateway answers when a function crashes.
+fn crashed() -> Response<Body> {
+    gateway_response(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
 }
 
 /// Runs a function as Lambda does: with the bytes of an event. Returns the response, or `None` if

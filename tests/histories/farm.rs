@@ -127,8 +127,9 @@ impl Farm {
             let config =
                 client::at(&url).config().to_builder().interceptor(AddRequestNumber).build();
             let sessions = SessionStore::new(Client::from_conf(config), settings);
-            let router = local::gateway::router(App::new(sessions), None)
+            let routes = local::gateway::routes(App::new(sessions), None)
                 .layer(from_fn(remember_request_number));
+            let router = local::gateway::to_its_end(routes);
             let listener = tokio::net::TcpListener::from_std(listener)?;
             axum::serve(listener, router).await
         });

@@ -76,7 +76,7 @@ const LENGTH: usize = 70;
 
 /// The answers and cut connections that every run must reach. Others are too rare: a release that
 /// finds no session, and `503` and cut connections of the other operations.
-const ANSWERS: [&str; 29] = [
+const ANSWERS: [&str; 32] = [
     "create 200",
     "create 201",
     "create 503",
@@ -85,6 +85,8 @@ const ANSWERS: [&str; 29] = [
     "fetch 404",
     "fetch 503",
     "fetch cut",
+    "inspect 200",
+    "inspect 404",
     "lock 200",
     "lock 404",
     "lock 409",
@@ -96,6 +98,7 @@ const ANSWERS: [&str; 29] = [
     "store 404",
     "store 409",
     "store 412",
+    "store 422",
     "store 423",
     "store 503",
     "store cut",

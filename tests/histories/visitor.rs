@@ -49,14 +49,16 @@ pub(crate) struct Visitor {
     seen: Option<LockId>,
     /// Requests that have their own key. The visitor may send them again.
     keyed: Vec<Op>,
+    /// The key of its last store without a lock, which it may use again for other items.
+    used: Option<Key>,
 }
 
 impl Visitor {
     pub(crate) fn new(context: HistoryContext, index: u64) -> Self {
         let mut random = context.record.random(index);
         let key = fresh(&mut random);
-        let (held, had, seen, keyed) = (None, Vec::new(), None, Vec::new());
-        Self { context, index, sent: 0, random, key, held, had, seen, keyed }
+        let (held, had, seen, keyed, used) = (None, Vec::new(), None, Vec::new(), None);
+        Self { context, index, sent: 0, random, key, held, had, seen, keyed, used }
     }
 
     /// Sends one request after the other, until the history is long enough.
@@ -110,10 +112,15 @@ impl Visitor {
                 _ => Op::Create { timeout },
             };
         }
-        let key = fresh(&mut self.random);
+        let used = self.used.filter(|_| self.random.u8(..3) == 0);
+        let key = used.unwrap_or_else(|| fresh(&mut self.random));
+        if (24..36).contains(&choice) {
+            self.used = Some(key);
+        }
         match (choice, old, self.seen) {
-            (0..12, ..) => fetch,
-            (12..24, ..) => Op::Create { timeout },
+            (0..10, ..) => fetch,
+            (10..13, ..) => Op::Inspect,
+            (13..24, ..) => Op::Create { timeout },
             (24..29, ..) => Op::Store { by: By::Anything(key), items, timeout },
             (29..32, ..) => Op::Store { by: By::New(key), items, timeout },
             (32..36, ..) => Op::Store { by: By::Living(key), items, timeout },

@@ -8,7 +8,7 @@ use tokio::sync::OnceCell;
 
 use super::Settings;
 use super::capacity::{CapacityMeter, Usage};
-use super::table::{self, TableError};
+use super::table::{self, Provisioned, TableError};
 use crate::item::text;
 use crate::values::SessionId;
 
@@ -57,6 +57,15 @@ impl SessionStore {
             Ok(hash_key)
         };
         self.hash_key.get_or_try_init(describe).await.map(drop)
+    }
+
+    /// The capacity of the table. `None` if its capacity is on demand.
+    ///
+    /// # Errors
+    ///
+    /// [`TableError`].
+    pub async fn provisioned(&self) -> Result<Option<Provisioned>, TableError> {
+        Ok(table::describe(&self.client, &self.settings.table).await?.provisioned)
     }
 
     /// The same store with a meter of its own, which starts at zero.

@@ -44,6 +44,28 @@ pub struct Table {
     pub items: u64,
     /// Whether the table accepts reads and writes.
     pub active: bool,
+    /// The capacity of the table. `None` if its capacity is on demand.
+    pub provisioned: Option<Provisioned>,
+}
+
+/// The capacity of a table that is not on demand, in units per second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Provisioned {
+    /// Read units.
+    pub read_units: u32,
+    /// Write units.
+    pub write_units: u32,
+}
+
+impl Provisioned {
+    /// `None` for a table on demand: DynamoDB describes it with zero units.
+    fn of(table: &TableDescription) -> Option<Self> {
+        let throughput = table.provisioned_throughput.as_ref()?;
+        let units = |units: Option<i64>| units.and_then(|units| u32::try_from(units).ok());
+        let read_units = units(throughput.read_capacity_units).filter(|units| *units > 0)?;
+        let write_units = units(throughput.write_capacity_units).filter(|units| *units > 0)?;
+        Some(Self { read_units, write_units })
+    }
 }
 
 /// Whether DynamoDB accepts the text as the name of a table: 3 to 255 letters, digits, `_`, `-` and
@@ -83,7 +105,8 @@ pub async fn describe(client: &Client, table: &str) -> Result<Table, TableError>
                 Ok(hash_key) => {
                     use TableStatus::{Active, Updating};
                     let active = matches!(description.table_status, Some(Active | Updating));
-                    Ok(Table { hash_key, items: items.unwrap_or(0), active })
+                    let provisioned = Provisioned::of(&description);
+                    Ok(Table { hash_key, items: items.unwrap_or(0), active, provisioned })
                 }
                 Err(reason) => Err(TableError::WrongShape { table, reason }),
             }

@@ -22,10 +22,11 @@ pub struct Failure {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum FailureCause {
     /// The SDK could not make the request.
-    #[error("the request could not be made; check the region, the credentials and the endpoint")]
+    #[error("the request could not be made")]
     NotSent,
-    /// There was no connection, it broke, or there were no credentials to sign the request with.
-    #[error("DynamoDB could not be reached, or there were no credentials")]
+    /// There was no connection, it broke, or there was no region, no valid endpoint or no
+    /// credentials.
+    #[error("DynamoDB could not be reached, or there is no region, endpoint or credentials")]
     Unreachable,
     /// There was no answer in time.
     #[error("DynamoDB did not answer in time")]
