@@ -23,7 +23,7 @@ PAGE = (stack.ROOT / "docs/sam-local.md").read_text()
 BUILD = stack.ROOT / "target/sam-local/build/template.yaml"
 # The ports of the page and of the tour in the README.
 DYNAMODB_PORT, API_PORT = 8000, 3000
-# As a new user without an AWS account: with credentials, SAM would ask AWS for the number of the account.
+# As a new user without an AWS account. With credentials, SAM would ask AWS for the account's number.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | {
     "AWS_EC2_METADATA_DISABLED": "true",
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
@@ -77,7 +77,7 @@ def table(amazon):
 
 @contextlib.contextmanager
 def running(command, port):
-    """Runs a program until the end of the block. Yields a function that returns its output so far."""
+    """Runs a program until the end of the block. Yields a function that returns its output."""
     with tempfile.TemporaryFile("w+") as file:
 
         def output():
