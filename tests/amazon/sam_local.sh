@@ -22,7 +22,7 @@ install() { apt-get update -qq && apt-get install -y -qq --no-install-recommends
 [ "$(uname -sm)" = "Linux x86_64" ] || not_run "needs Linux on x86-64"
 [ "$(id -u)" -eq 0 ] || not_run "only root can start a container engine"
 command -v apt-get >/dev/null || not_run "needs Debian, for its packages"
-for command in dockerd:docker.io ip:iproute2; do
+for command in dockerd:docker.io ip:iproute2 curl:curl; do
   command -v "${command%:*}" >/dev/null || install "${command#*:}" || not_run "cannot install ${command#*:}"
 done
 
