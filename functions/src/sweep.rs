@@ -107,8 +107,8 @@ async fn within_capacity(
     app: &App,
     options: SweepOptions,
 ) -> Result<SweepOptions, session_store::Error> {
-    match app.sessions.provisioned().await {
-        Ok(provisioned) => Ok(options.within(provisioned)),
+    match app.sessions.capacity().await {
+        Ok(capacity) => Ok(options.within(capacity)),
         // Without the answer, the sweep could take the capacity of the visitors.
         Err(TableError::Failed { source, .. }) => Err(source.into()),
         // No call of the sweep will succeed, and its error says why.

@@ -118,7 +118,7 @@ pub async fn sweep(options: &SweepArgs) -> Result<(), RunError> {
         Err(source) => return Err(RunError::Table { table, source: source.into() }),
     };
     let sessions = sessions(options, client, found.hash_key)?;
-    let sweep_options = options.sweep_options().within(found.provisioned);
+    let sweep_options = options.sweep_options().within(found.capacity);
     let progress = SweepProgress::default();
     let bar = bar(found.items);
     let began = Instant::now();

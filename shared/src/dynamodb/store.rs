@@ -8,7 +8,7 @@ use tokio::sync::OnceCell;
 
 use super::Settings;
 use super::capacity::{CapacityMeter, Usage};
-use super::table::{self, Provisioned, TableError};
+use super::table::{self, Capacity, TableError};
 use crate::item::text;
 use crate::values::SessionId;
 
@@ -59,13 +59,13 @@ impl SessionStore {
         self.hash_key.get_or_try_init(describe).await.map(drop)
     }
 
-    /// The capacity of the table. `None` if its capacity is on demand.
+    /// The capacity of the table.
     ///
     /// # Errors
     ///
     /// [`TableError`].
-    pub async fn provisioned(&self) -> Result<Option<Provisioned>, TableError> {
-        Ok(table::describe(&self.client, &self.settings.table).await?.provisioned)
+    pub async fn capacity(&self) -> Result<Capacity, TableError> {
+        Ok(table::describe(&self.client, &self.settings.table).await?.capacity)
     }
 
     /// The same store with a meter of its own, which starts at zero.

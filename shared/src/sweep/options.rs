@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::dynamodb::table::Provisioned;
+use crate::dynamodb::table::Capacity;
 
 /// How a sweep works.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,10 +34,10 @@ impl SweepOptions {
     pub const USUAL_TTL_DELAY: Duration = Duration::from_secs(48 * 60 * 60);
 
     /// The same options, with at most a fifth of the table's units per second, and at least one
-    /// unit: the rest is for visitors. A table on demand (`None`) sets no limit.
-    pub fn within(self, table: Option<Provisioned>) -> Self {
-        let Some(table) = table else { return self };
-        let limit = |asked: Option<f64>, units: u32| {
+    /// unit: the rest is for visitors. A table on demand without a maximum sets no limit.
+    pub fn within(self, table: Capacity) -> Self {
+        let limit = |asked: Option<f64>, units: Option<u32>| {
+            let Some(units) = units else { return asked };
             let fifth = (f64::from(units) / 5.0).max(1.0);
             Some(asked.map_or(fifth, |asked| asked.min(fifth)))
         };
@@ -68,19 +68,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sweep_uses_at_most_a_fifth_of_a_provisioned_table_and_at_least_one_unit() {
-        let within = |read, write, table: Option<(u32, u32)>| {
+    fn a_sweep_uses_at_most_a_fifth_of_the_table_s_capacity_and_at_least_one_unit() {
+        let within = |read, write, (read_units, write_units): (Option<u32>, Option<u32>)| {
             let options =
                 SweepOptions { read_units: read, write_units: write, ..SweepOptions::default() };
-            let table =
-                table.map(|(read_units, write_units)| Provisioned { read_units, write_units });
-            let options = options.within(table);
+            let options = options.within(Capacity { read_units, write_units });
             (options.read_units, options.write_units)
         };
 
-        assert_eq!(within(Some(500.0), Some(100.0), Some((10, 5))), (Some(2.0), Some(1.0)));
-        assert_eq!(within(Some(500.0), None, Some((1000, 3))), (Some(200.0), Some(1.0)));
-        assert_eq!(within(Some(5.0), Some(2.0), Some((1000, 1000))), (Some(5.0), Some(2.0)));
-        assert_eq!(within(Some(500.0), None, None), (Some(500.0), None));
+        assert_eq!(within(Some(500.0), Some(100.0), (Some(10), Some(5))), (Some(2.0), Some(1.0)));
+        assert_eq!(within(Some(500.0), None, (Some(1000), Some(3))), (Some(200.0), Some(1.0)));
+        assert_eq!(within(Some(5.0), Some(2.0), (Some(1000), Some(1000))), (Some(5.0), Some(2.0)));
+        assert_eq!(within(Some(500.0), None, (None, None)), (Some(500.0), None));
+        assert_eq!(within(Some(500.0), None, (None, Some(40))), (Some(500.0), Some(8.0)));
     }
 }
