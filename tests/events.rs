@@ -181,6 +181,10 @@ async fn the_schedule_s_event_is_json_and_a_sweep_reports_what_it_did() {
     assert_eq!(report, expected);
 }
 
+fn encoded(text: &str) -> String {
+    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+}
+
 /// The event of a REST API for the same request as this event of an HTTP API.
 fn as_rest(event: &Value) -> Value {
     let (method, resource) = event["routeKey"].as_str().unwrap().split_once(' ').unwrap();
@@ -192,7 +196,10 @@ fn as_rest(event: &Value) -> Value {
         "httpMethod": method,
         "headers": event["headers"],
         "multiValueHeaders": several.collect::<serde_json::Map<_, _>>(),
-        "pathParameters": event["pathParameters"],
+        // A REST API does not decode them.
+        "pathParameters": {
+            "application": encoded(event["pathParameters"]["application"].as_str().unwrap()),
+        },
         "requestContext": {
             "resourcePath": resource,
             "httpMethod": method,
@@ -211,7 +218,8 @@ async fn an_event_of_a_rest_api_is_answered_as_that_of_an_http_api() {
         let app = App::new(table.sessions.clone());
         let mut answers = Vec::new();
         for operation in Operation::ALL {
-            let event: Value = serde_json::from_str(&file(operation.name())).unwrap();
+            let mut event: Value = serde_json::from_str(&file(operation.name())).unwrap();
+            event["pathParameters"]["application"] = "bücher und %41".into();
             let event = if rest { as_rest(&event) } else { event };
             let context = lambda_http::Context::default();
             let own = Some(operation);

@@ -4,6 +4,8 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::http::percent_decoded;
+
 /// Whether the event comes from a REST API. An HTTP API sends `version` 2.0.
 pub(crate) fn is_rest(event: &Value) -> bool {
     event["version"] != "2.0" && event["httpMethod"].is_string() && event["resource"].is_string()
@@ -24,11 +26,23 @@ pub(crate) fn to_http_api(mut event: Value) -> Value {
         "version": "2.0",
         "routeKey": context["routeKey"],
         "headers": headers(&event),
-        "pathParameters": event["pathParameters"].take(),
+        "pathParameters": path_parameters(&event),
         "requestContext": context,
         "body": event["body"].take(),
         "isBase64Encoded": event["isBase64Encoded"] == true,
     })
+}
+
+/// The path parameters as an HTTP API sends them: decoded. A REST API leaves them percent-encoded.
+/// Leaves out one with a malformed escape, which API Gateway does not pass on.
+/// Source: <https://github.com/serverless/serverless/issues/5037>
+fn path_parameters(event: &Value) -> Map<String, Value> {
+    let all = event["pathParameters"].as_object().into_iter().flatten();
+    let decoded = |(name, value): (&String, &Value)| {
+        let value = percent_decoded(text(value)).ok()?;
+        Some((name.clone(), value.into()))
+    };
+    all.filter_map(decoded).collect()
 }
 
 /// The headers as an HTTP API sends them: with names in lower case, and with a comma between the
@@ -61,6 +75,21 @@ pub(crate) fn of_http_api(mut answer: Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_parameter_is_decoded_as_an_http_api_decodes_it() {
+        let of = |application: &str| {
+            let event = json!({ "pathParameters": { "application": application } });
+            to_http_api(event)["pathParameters"].take()
+        };
+
+        assert_eq!(of("b%C3%BCcher%20%25"), json!({ "application": "bücher %" }));
+        assert_eq!(of("-"), json!({ "application": "-" }));
+        for malformed in ["a%zz", "a%", "%FF", "bücher"] {
+            assert_eq!(of(malformed), json!({}), "{malformed}");
+        }
+        assert_eq!(to_http_api(json!({}))["pathParameters"], json!({}));
+    }
 
     #[test]
     fn a_header_that_was_sent_twice_is_joined_as_an_http_api_joins_it() {
