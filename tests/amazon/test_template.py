@@ -1009,6 +1009,21 @@ def test_by_default_requests_go_to_the_functions_themselves_and_nothing_needs_co
                     assert uri.endswith("Function.Arn}/invocations") == (preference not in GRADUAL)
 
 
+def test_a_switch_of_the_deployment_preference_changes_no_version():
+    """Lambda publishes no second version of the same function: the deployment would fail."""
+    versions = [
+        {name: made for name, made in stack.resolved(DeploymentPreference=preference).items() if "FunctionVersion" in name}
+        for preference in ("AllAtOnce", *GRADUAL)
+    ]
+    assert len(versions[0]) == len(REQUESTS)
+    assert all(each == versions[0] for each in versions)
+
+
+def test_a_private_api_is_deployed_again_by_each_deployment():
+    """Its stage would keep the policy of the old VPC endpoint, or the old functions."""
+    assert stack.source()["Resources"]["PrivateApi"]["Properties"]["AlwaysDeploy"] is True
+
+
 def test_each_route_may_call_the_function_and_its_alias():
     resources = stack.transformed()["Resources"]
     for operation in REQUESTS:
@@ -1019,19 +1034,18 @@ def test_each_route_may_call_the_function_and_its_alias():
         assert live == plain
 
 
-def test_a_gradual_deployment_also_publishes_a_version_when_only_a_parameter_changes():
+def test_a_deployment_also_publishes_a_version_when_only_a_parameter_changes():
     """CloudFormation replaces a version whose description changes. SAM compares only the code."""
     resources = transformed_for(GRADUAL[0])["Resources"]
-    # A gradual deployment does not change these.
+    # No version is published for these. The first is for sam local, and the others are not settings of a version.
     constant = {"DynamoDBEndpointUrl", "ReservedConcurrency", "LockReservedConcurrency", "KmsKeyArn"}
     parameters = set(stack.source()["Parameters"])
     for operation in REQUESTS:
         text = json.dumps(resources[f"{operation}Function"]["Properties"])
         used = set(re.findall(r'"Ref": "(\w+)"', text)) | set(re.findall(r"\$\{(\w+)\}", text))
         [version] = [n for n in resources if n.startswith(f"{operation}FunctionVersion")]
-        described = resources[version]["Properties"]["Description"]["Fn::If"]
-        assert described[0] == "Gradual" and described[2] == {"Ref": "AWS::NoValue"}
-        named = set(re.findall(r"\$\{(\w+)\}", described[1]["Fn::Sub"]))
+        described = resources[version]["Properties"]["Description"]["Fn::Sub"]
+        named = set(re.findall(r"\$\{(\w+)\}", described))
         assert named == (used & parameters) - constant, operation
         # Lambda allows 256 characters.
         long = {"TableName": "t" * 100}
