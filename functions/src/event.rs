@@ -62,9 +62,9 @@ pub async fn answer_payload(
     let payload = if is_rest { rest::to_http_api(payload) } else { payload };
     // The parser's error could quote the event, and with it a session id.
     let request: Result<ApiGatewayV2httpRequest, _> = serde_json::from_value(payload);
-    let request = request.map_err(|_| refused(RouteError::NoRequest))?;
+    let request = request.map_err(|_| refused(own, RouteError::NoRequest))?;
     let own = own.or_else(|| operation(&request));
-    let own = own.ok_or_else(|| refused(RouteError::Unknown))?;
+    let own = own.ok_or_else(|| refused(None, RouteError::Unknown))?;
     let response = respond(app, own, LambdaEvent { payload: request, context }).await?;
     let response = serde_json::to_value(response)?;
     Ok(if is_rest { rest::of_http_api(response) } else { response })
@@ -83,15 +83,16 @@ pub async fn respond(
     event: LambdaEvent<ApiGatewayV2httpRequest>,
 ) -> Result<impl Serialize + use<>, RouteError> {
     if let Some(other) = operation(&event.payload).filter(|other| *other != own) {
-        return Err(refused(RouteError::OtherOperation { own: own.name(), other: other.name() }));
+        let error = RouteError::OtherOperation { own: own.name(), other: other.name() };
+        return Err(refused(Some(own), error));
     }
     let Ok(response) = adapt(app, own, event).await;
     Ok(response)
 }
 
 /// Logs why an event is refused. The log has no lines of Lambda's runtime.
-fn refused(error: RouteError) -> RouteError {
-    tracing::error!(%error, "event was refused");
+fn refused(own: Option<Operation>, error: RouteError) -> RouteError {
+    tracing::error!(operation = own.map(Operation::name), %error, "event was refused");
     error
 }
 

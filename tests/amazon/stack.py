@@ -36,14 +36,14 @@ def source():
     return yaml_parse((ROOT / "template.yaml").read_text())
 
 
-def transformed(template=None):
-    """Returns the CloudFormation template that SAM's transform makes of a template.
+def transformed(template=None, **parameters):
+    """Returns the CloudFormation template that SAM's transform makes of a template and parameters.
 
-    The default is template.yaml.
+    The default is template.yaml with its defaults. SAM resolves some parameters itself, such as those of CodeUri.
     """
     if template is None:
         return copy.deepcopy(transformed_source())
-    return transform(template, {}, ManagedPolicies())
+    return transform(template, parameters, ManagedPolicies())
 
 
 @functools.cache
@@ -159,7 +159,7 @@ def create(template=None, **parameters):
     The default template is template.yaml.
     """
     given = [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]
-    made = transformed(template)
+    made = transformed(template, **parameters)
     # moto knows no aliases of functions, and fails where a permission refers to one.
     live = [name for name in made["Resources"] if name.endswith("LivePermission")]
     for name in live:
