@@ -180,3 +180,72 @@ async fn the_schedule_s_event_is_json_and_a_sweep_reports_what_it_did() {
     });
     assert_eq!(report, expected);
 }
+
+fn encoded(text: &str) -> String {
+    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+}
+
+/// The event of a REST API for the same request as this event of an HTTP API.
+fn as_rest(event: &Value) -> Value {
+    let (method, resource) = event["routeKey"].as_str().unwrap().split_once(' ').unwrap();
+    let several = event["headers"].as_object().unwrap().iter();
+    let several = several.map(|(name, value)| (name.to_uppercase(), json!([value])));
+    json!({
+        "resource": resource,
+        "path": event["rawPath"],
+        "httpMethod": method,
+        "headers": event["headers"],
+        "multiValueHeaders": several.collect::<serde_json::Map<_, _>>(),
+        // A REST API does not decode them.
+        "pathParameters": {
+            "application": encoded(event["pathParameters"]["application"].as_str().unwrap()),
+        },
+        "requestContext": {
+            "resourcePath": resource,
+            "httpMethod": method,
+            "stage": "live",
+            "requestTimeEpoch": event["requestContext"]["timeEpoch"],
+        },
+        "body": event.get("body"),
+        "isBase64Encoded": event["isBase64Encoded"],
+    })
+}
+
+#[tokio::test]
+async fn an_event_of_a_rest_api_is_answered_as_that_of_an_http_api() {
+    let answers = async |rest: bool| {
+        let table = Table::new().await;
+        let app = App::new(table.sessions.clone());
+        let mut answers = Vec::new();
+        for operation in Operation::ALL {
+            let mut event: Value = serde_json::from_str(&file(operation.name())).unwrap();
+            event["pathParameters"]["application"] = "bücher und %41".into();
+            let event = if rest { as_rest(&event) } else { event };
+            let context = lambda_http::Context::default();
+            let own = Some(operation);
+            let answer = functions::event::answer_payload(&app, own, event, context).await;
+            let mut answer = answer.unwrap();
+            assert_eq!(answer.get("cookies").is_some(), !rest);
+            answer.as_object_mut().unwrap().remove("cookies");
+            // These differ from run to run.
+            for name in ["session-expires", "lock-id", "lock-age", "retry-after"] {
+                answer["headers"].as_object_mut().unwrap().remove(name);
+            }
+            answers.push((operation.name(), answer));
+        }
+        answers
+    };
+
+    assert_eq!(answers(true).await, answers(false).await);
+}
+
+#[tokio::test]
+async fn an_event_of_a_rest_api_for_another_operation_is_refused() {
+    let table = Table::new().await;
+    let app = App::new(table.sessions.clone());
+    let event = as_rest(&serde_json::from_str(&file("remove")).unwrap());
+    let context = lambda_http::Context::default();
+
+    let own = Some(Operation::Fetch);
+    assert!(functions::event::answer_payload(&app, own, event, context).await.is_err());
+}

@@ -305,11 +305,12 @@ async fn an_unknown_route_is_404_from_the_gateway() {
 }
 
 #[tokio::test]
-async fn the_gateway_refuses_an_unreadable_path_with_400_and_a_too_large_body_with_413() {
+async fn the_gateway_refuses_an_unreadable_path_or_header_with_400_and_a_too_large_body_with_413() {
     let service = Service::new().await;
     let id = [("Session-Id", "s1")];
 
     assert_eq!(service.send("GET", "/apps/%FF/session", &id, b"").await.status, 400);
+    assert_eq!(service.ask("POST /lock", &[("Prefer", "wait=1, ü")], b"").await.status, 400);
     let body = vec![0; 10 * 1024 * 1024 + 1];
     assert_eq!(service.send("PUT", "/apps/-/session", &id, &body).await.status, 413);
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use functions::App;
 use functions::http::ProblemKind;
-use functions::metrics::Metrics;
+use functions::metrics::{Metrics, MetricsLevel};
 use serde_json::{Value, json};
 use session_store::Timestamp;
 
@@ -44,9 +44,14 @@ impl Events {
 }
 
 async fn service(by_application: bool) -> (Service, App, Events) {
+    service_at(MetricsLevel::Full, by_application).await
+}
+
+async fn service_at(level: MetricsLevel, by_application: bool) -> (Service, App, Events) {
     let events = Events::default();
     let table = Table::new().await;
-    let metrics = Some(Arc::new(Metrics::new(NAMESPACE, by_application, events.clone())));
+    let metrics = Metrics::new(NAMESPACE, level, by_application, events.clone());
+    let metrics = Some(Arc::new(metrics));
     let app = App { metrics, ..App::new(table.sessions.clone()) };
     (Service::of(table, app.clone()), app, events)
 }
@@ -167,7 +172,7 @@ async fn the_event_of_a_sweep_has_the_age_of_its_pass_and_whether_the_pass_has_e
     service.table.proxy.take_calls();
     tokio::select! {
         () = sweep(json!({}), began) => panic!("the sweep ended before it was killed"),
-        () = service.table.proxy.until(2) => {}
+        () = service.table.proxy.until(3) => {}
     }
     sweep(json!({}), began + Duration::from_secs(2 * 60 * 60)).await;
 
@@ -215,11 +220,11 @@ async fn the_application_is_a_dimension_only_if_the_setting_is_on() {
     }
 }
 
-#[tokio::test]
-async fn the_dashboard_and_the_alarms_use_only_metrics_that_exist() {
-    let (service, app, events) = service(false).await;
+/// The metrics of every operation with most outcomes, and of a sweep.
+async fn every_metric(level: MetricsLevel) -> BTreeSet<Metric> {
+    let (service, app, events) = service_at(level, false).await;
     service.ask("PUT", &[], b"x").await;
-    for what in ["POST", "GET", "POST /lock", "POST /lock", "POST /touch", "GET"] {
+    for what in ["POST", "GET", "HEAD", "POST /lock", "POST /lock", "POST /touch", "GET"] {
         service.ask(what, &[], b"").await;
     }
     service.ask("PUT", &[], b"x").await;
@@ -229,7 +234,6 @@ async fn the_dashboard_and_the_alarms_use_only_metrics_that_exist() {
         let body: &[u8] = if what == "PUT" { b"x" } else { b"" };
         service.ask(what, &[lost], body).await;
     }
-    service.ask("HEAD", &[], b"").await;
     let expire_lease = |item: &mut serde_json::Map<String, Value>| {
         item.insert("LeaseOf".to_owned(), item["LockId"].clone());
         item.insert("LeaseEnds".to_owned(), json!({ "S": "2020-01-01T00:00:00.000Z" }));
@@ -242,47 +246,106 @@ async fn the_dashboard_and_the_alarms_use_only_metrics_that_exist() {
     let mut emitted = BTreeSet::new();
     for event in events.take() {
         emitted.extend(metrics(&event));
-        // Every kind of problem can be the outcome, with the same dimensions.
+        // Every kind of problem can be the outcome of a request, with the same dimensions.
         for kind in ProblemKind::ALL {
             let mut event = event.clone();
             event["Outcome"] = kind.name().into();
             emitted.extend(metrics(&event));
         }
     }
+    emitted
+}
 
-    let named = named_in_template();
-
-    assert!(named.len() > 40, "{}", named.len());
+fn all_exist(named: &BTreeSet<Metric>, emitted: &BTreeSet<Metric>) {
     for (name, dimensions) in named {
         let there = emitted.iter().any(|(metric, by)| {
-            *metric == name && by.iter().collect::<BTreeSet<_>>() == dimensions.iter().collect()
+            metric == name
+                && by.iter().collect::<BTreeSet<_>>() == dimensions.iter().collect::<BTreeSet<_>>()
         });
         assert!(there, "{name} by {dimensions:?}");
     }
 }
 
-/// The metrics of our namespace that the template's dashboard and alarms use.
-fn named_in_template() -> BTreeSet<Metric> {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml");
-    let template = std::fs::read_to_string(file).unwrap();
-    let mut named = BTreeSet::new();
+#[tokio::test]
+async fn the_dashboards_and_the_alarms_use_only_metrics_that_exist_at_their_level() {
+    let template = template();
+    let [basic, full] = &dashboards(&template)[..] else { panic!("expected two dashboards") };
+    let alarms = alarms(&template);
+    assert!(alarms.len() > 10 && full.len() > 40, "{} {}", alarms.len(), full.len());
 
-    // The dashboard is JSON.
-    let dashboard = template.split("DashboardBody: !Sub |").nth(1).unwrap();
-    let dashboard = dashboard.split("\nOutputs:").next().unwrap();
-    let dashboard: Value = serde_json::from_str(dashboard).unwrap();
-    for widget in dashboard["widgets"].as_array().unwrap() {
-        for metric in widget["properties"]["metrics"].as_array().unwrap() {
-            let words = metric.as_array().unwrap().iter().filter_map(Value::as_str);
-            let words: Vec<_> = words.map(str::to_owned).collect();
-            if words[0] == NAMESPACE {
-                let pairs = words[2..].chunks(2).map(|pair| (pair[0].clone(), pair[1].clone()));
-                named.insert((words[1].clone(), pairs.collect()));
+    let emitted = every_metric(MetricsLevel::Basic).await;
+    all_exist(&alarms, &emitted);
+    all_exist(basic, &emitted);
+    all_exist(full, &every_metric(MetricsLevel::Full).await);
+}
+
+#[tokio::test]
+async fn at_the_level_basic_few_numbers_are_metrics_and_all_are_in_the_event() {
+    let outcomes = ProblemKind::ALL.map(ProblemKind::name).into_iter().chain(["ok"]);
+    let mut expected: BTreeSet<Metric> = outcomes
+        .map(|outcome| ("Requests".to_owned(), vec![("Outcome".to_owned(), outcome.to_owned())]))
+        .collect();
+    let by = |operation: &str| vec![("Operation".to_owned(), operation.to_owned())];
+    for operation in functions::Operation::ALL {
+        expected.insert(("Latency".to_owned(), by(operation.name())));
+    }
+    expected.insert(("PassHours".to_owned(), by("sweep")));
+    assert_eq!(every_metric(MetricsLevel::Basic).await, expected);
+
+    let (service, _, events) = service_at(MetricsLevel::Basic, false).await;
+    service.ask("PUT", &[], b"x").await;
+    let event = &events.take()[0];
+    assert_eq!((&event["WriteUnits"], &event["SessionBytes"]), (&json!(1), &json!(1)));
+}
+
+#[tokio::test]
+async fn a_failed_sweep_does_not_count_among_the_outcomes_of_requests() {
+    for level in [MetricsLevel::Basic, MetricsLevel::Full] {
+        let (service, app, events) = service_at(level, false).await;
+        service.table.proxy.next("UpdateItem", Fault::Reject);
+
+        let failed = functions::sweep(&app, &Value::Null, "", None, Timestamp::now()).await;
+
+        assert!(failed.is_err());
+        let metrics = metrics(&events.take()[0]);
+        let by_outcome = |by: &[(String, String)]| by.len() == 1 && by[0].0 == "Outcome";
+        assert!(!metrics.iter().any(|(_, by)| by_outcome(by)), "{metrics:?}");
+    }
+}
+
+fn template() -> String {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml");
+    std::fs::read_to_string(file).unwrap()
+}
+
+/// The metrics of our namespace that each dashboard uses. A dashboard is JSON.
+fn dashboards(template: &str) -> Vec<BTreeSet<Metric>> {
+    let bodies = template.split("DashboardBody: !Sub\n        - |\n").skip(1).map(|rest| {
+        let lines = rest.lines().take_while(|line| line.starts_with("          "));
+        lines.collect::<Vec<_>>().join("\n")
+    });
+    let named = bodies.map(|body| {
+        let dashboard: Value = serde_json::from_str(&body).unwrap();
+        let mut named = BTreeSet::new();
+        for widget in dashboard["widgets"].as_array().unwrap() {
+            for metric in widget["properties"]["metrics"].as_array().into_iter().flatten() {
+                let words = metric.as_array().unwrap().iter().filter_map(Value::as_str);
+                let words: Vec<_> = words.map(str::to_owned).collect();
+                if words.first().is_some_and(|namespace| namespace == NAMESPACE) {
+                    let pairs = words[2..].chunks(2).map(|pair| (pair[0].clone(), pair[1].clone()));
+                    named.insert((words[1].clone(), pairs.collect()));
+                }
             }
         }
-    }
+        named
+    });
+    named.collect()
+}
 
-    // Each alarm has these three lines of YAML, one after the other.
+/// The metrics of our namespace that the alarms use. Each alarm has these three lines of YAML, one
+/// after the other.
+fn alarms(template: &str) -> BTreeSet<Metric> {
+    let mut named = BTreeSet::new();
     let mut lines = template.lines().map(str::trim);
     while let Some(line) = lines.next() {
         if line == format!("Namespace: !Sub {NAMESPACE}") {

@@ -1,6 +1,6 @@
 # Measures how long each step of a script takes.
-# Usage: `source tests/steps.sh`, then call `step NAME` before each step. After the last step, call
-# `steps_done`, which prints the times.
+# Usage: `source tests/steps.sh`, then call `step NAME` before each step. Call `step_not_run` if the machine
+# cannot run the step. After the last step, call `steps_done`, which prints the times.
 steps_took=()
 step_name=
 step() {
@@ -11,6 +11,10 @@ step() {
 }
 steps_end() {
   [ -z "$step_name" ] || steps_took+=("$(printf '%6d s  %s' $((SECONDS - step_began)) "$step_name")")
+  step_name=
+}
+step_not_run() {
+  steps_took+=("$(printf ' not run  %s' "$step_name")")
   step_name=
 }
 steps_done() {

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
+use functions::App;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use session_store::{
@@ -416,4 +417,35 @@ async fn a_table_whose_hash_key_has_another_name_is_used_and_swept_in_the_same_w
     let (options, progress) = (SweepOptions::default(), SweepProgress::default());
     let swept = sessions.sweep(&options, &progress, at(2 + 20 * MINUTE).now).await.unwrap();
     assert!(swept.deleted == 1 && swept.complete);
+}
+
+#[tokio::test]
+async fn a_sweep_of_a_provisioned_table_uses_at_most_a_fifth_of_its_units() {
+    for capacity in [None, Some((5, 5))] {
+        let table = Table::with_capacity(capacity).await;
+        for n in 0..40 {
+            table.create_as(&format!("s{n}"), at(0)).await;
+        }
+        let app = App::new(table.sessions.clone());
+
+        // With one unit a second, the sweep cannot read the table within a second.
+        let options = json!({ "dry_run": true, "read_units": 500, "time_limit_seconds": 1 });
+        let report = functions::sweep(&app, &options, "", None, at(1).now).await.unwrap();
+
+        assert_eq!(report.report.complete, capacity.is_none(), "{capacity:?} {report:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_sweep_that_cannot_ask_for_the_capacity_fails_and_reads_nothing() {
+    let table = Table::new().await;
+    for _ in 0..4 {
+        table.proxy.next("DescribeTable", Fault::Throttle);
+    }
+    let app = App::new(table.sessions.clone());
+
+    let failed = functions::sweep(&app, &serde_json::Value::Null, "", None, at(1).now).await;
+
+    assert!(failed.is_err());
+    assert_eq!(table.proxy.take_apis(), ["DescribeTable"; 4]);
 }

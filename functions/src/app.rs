@@ -67,6 +67,7 @@ impl App {
         let client = client::from_env().await?;
         let metrics = Metrics::new(
             &config.metrics_namespace,
+            config.metrics_level,
             config.metrics_by_application,
             std::io::stdout(),
         );

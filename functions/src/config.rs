@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use session_store::{Dashes, SessionTimeout, Settings, SweepOptions, Ttl, table};
 
+use crate::metrics::MetricsLevel;
+
 /// The settings of a function.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -16,6 +18,8 @@ pub struct Config {
     pub dashes: Dashes,
     /// The namespace of the metrics.
     pub metrics_namespace: String,
+    /// How many of the numbers become metrics.
+    pub metrics_level: MetricsLevel,
     /// Whether the metrics also count requests by application.
     pub metrics_by_application: bool,
     /// How long a lock waits for a locked session at most.
@@ -89,6 +93,8 @@ impl Config {
             },
             metrics_namespace: get("METRICS_NAMESPACE")
                 .unwrap_or_else(|| "SessionState".to_owned()),
+            metrics_level: parsed(&get, "METRICS_LEVEL", "must be basic or full")?
+                .unwrap_or_default(),
             metrics_by_application: flag(&get, "METRICS_BY_APPLICATION")?,
             max_wait: max_wait(&get)?,
             sweep_options: sweep_options(&get)?,
@@ -199,6 +205,7 @@ mod tests {
             ("TTL_EXPIRED_SESSIONS_SECONDS", "86400"),
             ("SESSION_TIMEOUT_MINUTES", "7"),
             ("DASHES_IN_APPLICATIONS", "true"),
+            ("METRICS_LEVEL", "full"),
             ("METRICS_BY_APPLICATION", "true"),
             ("MAX_WAIT_SECONDS", "15"),
             ("METRICS_NAMESPACE", "N"),
@@ -219,6 +226,7 @@ mod tests {
         assert_eq!(config.settings.session_timeout.minutes(), 7);
         assert_eq!(config.dashes, Dashes::InApplication);
         assert!(config.metrics_by_application);
+        assert_eq!(config.metrics_level, MetricsLevel::Full);
         assert_eq!(config.max_wait.as_secs(), 15);
         assert_eq!(config.metrics_namespace, "N");
         let sweep_options = SweepOptions {
@@ -243,6 +251,7 @@ mod tests {
             ("TTL_ATTRIBUTE_NAME", "Expires"),
             ("TABLE_NAME", "my table"),
             ("DASHES_IN_APPLICATIONS", "yes"),
+            ("METRICS_LEVEL", "Basic"),
             ("METRICS_BY_APPLICATION", "1"),
             ("MAX_WAIT_SECONDS", "16"),
             ("MAX_WAIT_SECONDS", "-1"),

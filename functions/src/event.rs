@@ -1,5 +1,7 @@
 //! Converts an event of API Gateway into a request, and the answer into a response for API Gateway.
 
+mod rest;
+
 use std::convert::Infallible;
 use std::time::Instant;
 
@@ -8,8 +10,9 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use lambda_http::http::header::HOST;
 use lambda_http::request::LambdaRequest;
-use lambda_http::{Adapter, Body, LambdaEvent, Request, Response, Service, service_fn};
+use lambda_http::{Adapter, Body, Context, LambdaEvent, Request, Response, Service, service_fn};
 use serde::Serialize;
+use serde_json::Value;
 use session_store::Timestamp;
 
 use crate::metrics::RequestEvent;
@@ -26,6 +29,9 @@ pub enum RouteError {
         /// The event's operation.
         other: &'static str,
     },
+    /// The event is not a request.
+    #[error("the event is not a request of an HTTP API (payload format 2.0) or a REST API (1.0)")]
+    NoRequest,
     /// No operation of the service has the route of the event.
     #[error("the service has no operation for the route of this event")]
     Unknown,
@@ -38,6 +44,30 @@ pub fn operation(event: &ApiGatewayV2httpRequest) -> Option<Operation> {
         let path = event.raw_path.as_deref()?;
         Operation::of_path(&event.request_context.http.method, path).map(|(operation, _)| operation)
     })
+}
+
+/// Answers the bytes of an event as Lambda passes them on: of an HTTP API (payload format 2.0) or of
+/// a REST API (1.0). `own` is the operation of the function; `None` is that of the event's route.
+///
+/// # Errors
+///
+/// If the bytes are not such an event, or are for another operation.
+pub async fn answer_payload(
+    app: &App,
+    own: Option<Operation>,
+    payload: Value,
+    context: Context,
+) -> Result<Value, lambda_http::Error> {
+    let is_rest = rest::is_rest(&payload);
+    let payload = if is_rest { rest::to_http_api(payload) } else { payload };
+    // The parser's error could quote the event, and with it a session id.
+    let request: Result<ApiGatewayV2httpRequest, _> = serde_json::from_value(payload);
+    let request = request.map_err(|_| refused(own, RouteError::NoRequest))?;
+    let own = own.or_else(|| operation(&request));
+    let own = own.ok_or_else(|| refused(None, RouteError::Unknown))?;
+    let response = respond(app, own, LambdaEvent { payload: request, context }).await?;
+    let response = serde_json::to_value(response)?;
+    Ok(if is_rest { rest::of_http_api(response) } else { response })
 }
 
 /// Answers an event of API Gateway (payload format 2.0). API Gateway makes the HTTP response from
@@ -54,11 +84,16 @@ pub async fn respond(
 ) -> Result<impl Serialize + use<>, RouteError> {
     if let Some(other) = operation(&event.payload).filter(|other| *other != own) {
         let error = RouteError::OtherOperation { own: own.name(), other: other.name() };
-        tracing::error!(operation = own.name(), %error, "event was refused");
-        return Err(error);
+        return Err(refused(Some(own), error));
     }
     let Ok(response) = adapt(app, own, event).await;
     Ok(response)
+}
+
+/// Logs why an event is refused. The log has no lines of Lambda's runtime.
+fn refused(own: Option<Operation>, error: RouteError) -> RouteError {
+    tracing::error!(operation = own.map(Operation::name), %error, "event was refused");
+    error
 }
 
 async fn adapt(
@@ -110,7 +145,7 @@ pub async fn answer(app: &App, operation: Operation, request: &Request) -> Respo
     }
     if let Some(metrics) = &app.metrics {
         let usage = app.sessions.usage();
-        metrics.write(&RequestEvent {
+        metrics.write_request(&RequestEvent {
             operation: operation.name(),
             session: http::session_hash(request, app.dashes),
             // The wait for a holder is not the service's latency. It has its own metric.

@@ -12,8 +12,8 @@ mod wait;
 
 pub use problem::{Problem, ProblemKind};
 pub(crate) use request::{
-    items, lease_to_renew, lock_id, lock_options, no_body, request_key, request_time,
-    required_lock_id, session_hash, session_id, session_timeout, store_mode,
+    items, lease_to_renew, lock_id, lock_options, no_body, percent_decoded, request_key,
+    request_time, required_lock_id, session_hash, session_id, session_timeout, store_mode,
 };
 pub(crate) use request_event::request_event;
 pub(crate) use response::{

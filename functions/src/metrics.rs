@@ -1,9 +1,13 @@
 //! One event for each request and each sweep. An event is a line of JSON in CloudWatch's embedded
 //! metric format: CloudWatch makes metrics of it, and Logs Insights can query all its fields.
 //!
-//! Every metric has the dimension `Operation`. `Requests` also has the dimension `Outcome`, the two
-//! together, and, if the setting is on, `Application`. There are no other dimensions, because
-//! CloudWatch charges for each value of a dimension as for a separate metric.
+//! `Requests` has the dimension `Outcome` and, if the setting is on, `Application`. All other
+//! metrics have the dimension `Operation`. At the level `full`, `Requests` also has the dimensions
+//! `Operation` and `Operation` with `Outcome`. There are no other dimensions, because CloudWatch
+//! charges for each value of a dimension as for a separate metric. For the same reason, few numbers
+//! are metrics at the level `basic`.
+
+mod level;
 
 use std::io;
 use std::sync::Mutex;
@@ -17,6 +21,8 @@ use metrique_writer_format_emf::{Emf, MetricDefinition, MetricDirective};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use crate::SweepRunReport;
+use level::Only;
+pub use level::{InvalidMetricsLevel, MetricsLevel};
 
 /// The longest value of a dimension, in characters.
 /// Source: the CloudWatch API reference, "Dimension".
@@ -101,8 +107,15 @@ pub(crate) struct SweepEvent {
 
 /// Writes the events.
 pub struct Metrics {
-    out: Mutex<(Emf, Box<dyn io::Write + Send>)>,
+    level: MetricsLevel,
+    out: Mutex<Output>,
     started: AtomicBool,
+}
+
+struct Output {
+    requests: Emf,
+    sweeps: Emf,
+    lines: Box<dyn io::Write + Send>,
 }
 
 impl std::fmt::Debug for Metrics {
@@ -115,20 +128,27 @@ impl Metrics {
     /// Writes each event as one line to `out`, for metrics in `namespace`.
     pub fn new(
         namespace: &str,
+        level: MetricsLevel,
         by_application: bool,
         out: impl io::Write + Send + 'static,
     ) -> Self {
-        let mut requests = vec![vec!["Outcome"], vec!["Operation", "Outcome"]];
-        if by_application {
-            requests.push(vec!["Application"]);
+        let mut of_requests = vec![vec!["Outcome"]];
+        // A failed sweep must not look like a failed request of a visitor, so its event does not
+        // count by outcome alone.
+        let mut of_sweeps = Vec::new();
+        if level == MetricsLevel::Full {
+            of_requests.push(vec!["Operation", "Outcome"]);
+            of_sweeps.push(vec!["Operation", "Outcome"]);
         }
-        let count =
-            MetricDefinition { name: "Requests", unit: Unit::None, storage_resolution: None };
-        let by_operation = vec![vec!["Operation".to_owned()]];
-        let emf = Emf::builder(namespace.to_owned(), by_operation)
-            .directive(MetricDirective { dimensions: requests, metrics: vec![count], namespace })
-            .build();
-        Self { out: Mutex::new((emf, Box::new(out))), started: AtomicBool::new(false) }
+        if by_application {
+            of_requests.push(vec!["Application"]);
+        }
+        let output = Output {
+            requests: emf(namespace, of_requests),
+            sweeps: emf(namespace, of_sweeps),
+            lines: Box::new(out),
+        };
+        Self { level, out: Mutex::new(output), started: AtomicBool::new(false) }
     }
 
     /// 1 at the first call, then 0.
@@ -136,17 +156,48 @@ impl Metrics {
         u32::from(!self.started.swap(true, Ordering::Relaxed))
     }
 
-    /// Writes an event. Only logs an error: a lost event must not fail the request.
-    pub(crate) fn write(&self, event: &impl Entry) {
+    /// Writes the event of a request.
+    pub(crate) fn write_request(&self, event: &RequestEvent) {
+        self.write(|output| &mut output.requests, event, &["Latency"]);
+    }
+
+    /// Writes the event of a sweep.
+    pub(crate) fn write_sweep(&self, event: &SweepEvent) {
+        self.write(|output| &mut output.sweeps, event, &["PassHours"]);
+    }
+
+    /// Writes an event. At the level `basic`, only these numbers become metrics by operation. Only
+    /// logs an error: a lost event must not fail the request.
+    fn write(
+        &self,
+        format: impl Fn(&mut Output) -> &mut Emf,
+        event: &impl Entry,
+        basic: &'static [&'static str],
+    ) {
         let Ok(mut out) = self.out.lock() else { return };
-        let (emf, out) = &mut *out;
         let mut line = Vec::with_capacity(1024);
-        if emf.format(event, &mut line).is_err() {
+        let emf = format(&mut out);
+        let formatted = match self.level {
+            MetricsLevel::Full => emf.format(event, &mut line),
+            MetricsLevel::Basic => emf.format(&Only { event, metrics: basic }, &mut line),
+        };
+        if formatted.is_err() {
             tracing::error!("metrics event was not written: it cannot be formatted");
-        } else if let Err(error) = out.write_all(&line).and_then(|()| out.flush()) {
+        } else if let Err(error) = out.lines.write_all(&line).and_then(|()| out.lines.flush()) {
             tracing::error!(cause = %error.kind(), "metrics event was not written");
         }
     }
+}
+
+/// The format of an event: its numbers by operation, and `Requests` by these dimensions.
+fn emf(namespace: &str, dimensions: Vec<Vec<&str>>) -> Emf {
+    let emf = Emf::builder(namespace.to_owned(), vec![vec!["Operation".to_owned()]]);
+    if dimensions.is_empty() {
+        return emf.build();
+    }
+    let requests =
+        MetricDefinition { name: "Requests", unit: Unit::None, storage_resolution: None };
+    emf.directive(MetricDirective { dimensions, metrics: vec![requests], namespace }).build()
 }
 
 #[cfg(test)]

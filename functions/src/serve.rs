@@ -2,14 +2,12 @@
 
 use std::time::SystemTime;
 
-use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
 use session_store::{Timestamp, error_chain};
 
 use crate::assignment::Assignment;
-use crate::event::RouteError;
-use crate::{App, Operation, event, log, sweep};
+use crate::{App, event, log, sweep};
 
 /// Serves the operation that Lambda's handler setting names, until Lambda stops the function.
 ///
@@ -35,26 +33,12 @@ async fn answer(
     event: LambdaEvent<Value>,
 ) -> Result<Value, Error> {
     let is_request = event.payload.get("requestContext").is_some();
-    match assignment {
-        Assignment::Operation(operation) => answer_request(app, Some(operation), event).await,
-        Assignment::ByRoute if is_request => answer_request(app, None, event).await,
-        Assignment::ByRoute | Assignment::Sweep => run_sweep(app, event).await,
-    }
-}
-
-/// Answers a request with `own`, or with the operation of its route.
-async fn answer_request(
-    app: &App,
-    own: Option<Operation>,
-    event: LambdaEvent<Value>,
-) -> Result<Value, Error> {
-    let LambdaEvent { payload, context } = event;
-    // The parser's error could quote the event, and with it a session id.
-    let request: ApiGatewayV2httpRequest = serde_json::from_value(payload)
-        .map_err(|_| "the event is not a request of an HTTP API (payload format 2.0)")?;
-    let own = own.or_else(|| event::operation(&request)).ok_or(RouteError::Unknown)?;
-    let response = event::respond(app, own, LambdaEvent { payload: request, context }).await?;
-    Ok(serde_json::to_value(response)?)
+    let own = match assignment {
+        Assignment::Operation(operation) => Some(operation),
+        Assignment::ByRoute if is_request => None,
+        Assignment::ByRoute | Assignment::Sweep => return run_sweep(app, event).await,
+    };
+    event::answer_payload(app, own, event.payload, event.context).await
 }
 
 async fn run_sweep(app: &App, event: LambdaEvent<Value>) -> Result<Value, Error> {

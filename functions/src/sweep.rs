@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde::Deserialize;
 use serde_json::Value;
+use session_store::table::TableError;
 use session_store::{SweepOptions, SweepProgress, Timestamp};
 
 pub use report::SweepRunReport;
@@ -67,12 +68,16 @@ pub async fn sweep(
     let app = app.for_request().await;
     let started = Instant::now();
     let progress = SweepProgress::default();
-    let swept = app.sessions.sweep(&sweep_options, &progress, now).await;
+    let swept = async {
+        let limited = within_capacity(&app, sweep_options.clone()).await?;
+        app.sessions.sweep(&limited, &progress, now).await
+    };
+    let swept = swept.await;
     let sweep = progress.so_far();
     let report = SweepRunReport::new(sweep, sweep_options.dry_run, started.elapsed());
     // A dry run deletes nothing: the metrics must not add its numbers to those of other runs.
     if let Some(metrics) = app.metrics.as_ref().filter(|_| !sweep_options.dry_run) {
-        metrics.write(&SweepEvent {
+        metrics.write_sweep(&SweepEvent {
             timestamp: SystemTime::now(),
             operation: "sweep",
             outcome: if swept.is_ok() { "ok" } else { "unavailable" },
@@ -93,6 +98,21 @@ pub async fn sweep(
             tracing::error!(error = session_store::error_chain(&error), "sweep failed");
             Err(SweepError::Failed(error))
         }
+    }
+}
+
+/// The options, with the budget that the capacity of the table allows. The capacity can change
+/// between two runs, so each run asks for it.
+async fn within_capacity(
+    app: &App,
+    options: SweepOptions,
+) -> Result<SweepOptions, session_store::Error> {
+    match app.sessions.capacity().await {
+        Ok(capacity) => Ok(options.within(capacity)),
+        // Without the answer, the sweep could take the capacity of the visitors.
+        Err(TableError::Failed { source, .. }) => Err(source.into()),
+        // No call of the sweep will succeed, and its error says why.
+        Err(TableError::Missing { .. } | TableError::WrongShape { .. }) => Ok(options),
     }
 }
 

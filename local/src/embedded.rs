@@ -5,7 +5,7 @@ use std::path::Path;
 use dynoxide::Database;
 use tokio::task::JoinHandle;
 
-use crate::listener::Loopback;
+use crate::listener::LocalPort;
 
 /// A DynamoDB in this process, which listens on a loopback port.
 pub struct Embedded {
@@ -23,17 +23,16 @@ impl Embedded {
     ///
     /// If the file cannot be opened, or if the address of the listener is unknown.
     pub fn start(
-        listener: Loopback,
+        listener: LocalPort,
         file: Option<&Path>,
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let database = match file {
             None => Database::memory()?,
             Some(file) => Database::new(file.to_str().ok_or("the file name is not valid UTF-8")?)?,
         };
-        let url = format!("http://127.0.0.1:{}", listener.port()?);
-        let (v4, v6) = listener.into_parts();
+        let url = format!("http://{}", listener.address()?);
         let serve = |listener| tokio::spawn(dynoxide::server::serve_on(listener, database.clone()));
-        let servers = [Some(v4), v6].into_iter().flatten().map(serve).collect();
+        let servers = listener.into_parts().into_iter().flatten().map(serve).collect();
         Ok(Self { url, database, servers })
     }
 

@@ -1,52 +1,67 @@
-//! Listens on the loopback addresses of IPv4 and IPv6: some programs take `localhost` for `::1`.
+//! Listens on the loopback addresses of IPv4 and IPv6, because some programs take `localhost` for
+//! `::1`, or on an address that a container can reach.
 
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use axum::serve::Listener;
 use tokio::net::{TcpListener, TcpStream};
 
-/// A port of this machine, at 127.0.0.1 and, if this machine has IPv6, at ::1.
+/// A port of this machine.
 #[derive(Debug)]
-pub struct Loopback {
-    v4: TcpListener,
+pub struct LocalPort {
+    first: TcpListener,
+    /// The same port at `::1`, if the first one is at 127.0.0.1 and this machine has IPv6.
     v6: Option<TcpListener>,
 }
 
-impl Loopback {
-    /// Listens on `port`. Port 0 is any free port.
+impl LocalPort {
+    /// Listens on `port` of 127.0.0.1 and ::1. Port 0 is any free port.
     ///
     /// # Errors
     ///
     /// If another program has the port.
     pub async fn bind(port: u16) -> io::Result<Self> {
-        let v4 = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
-        let port_of_v4 = v4.local_addr()?.port();
+        let first = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+        let port_of_v4 = first.local_addr()?.port();
         match TcpListener::bind((Ipv6Addr::LOCALHOST, port_of_v4)).await {
-            Ok(v6) => Ok(Self { v4, v6: Some(v6) }),
+            Ok(v6) => Ok(Self { first, v6: Some(v6) }),
             // A free port of IPv4 need not be free for IPv6.
             Err(error) if error.kind() == io::ErrorKind::AddrInUse && port != 0 => Err(error),
             // This machine has no IPv6.
-            Err(_) => Ok(Self { v4, v6: None }),
+            Err(_) => Ok(Self { first, v6: None }),
         }
     }
 
-    /// The port.
+    /// Listens on `port` of this address only. 0.0.0.0 is every address of this machine.
+    ///
+    /// # Errors
+    ///
+    /// If another program has the port, or if this machine does not have the address.
+    pub async fn bind_at(host: IpAddr, port: u16) -> io::Result<Self> {
+        Ok(Self { first: TcpListener::bind((host, port)).await?, v6: None })
+    }
+
+    /// The address at which this machine reaches the port.
     ///
     /// # Errors
     ///
     /// If the operating system does not tell it.
-    pub fn port(&self) -> io::Result<u16> {
-        Ok(self.v4.local_addr()?.port())
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        let mut address = self.first.local_addr()?;
+        if address.ip().is_unspecified() {
+            address.set_ip(Ipv4Addr::LOCALHOST.into());
+        }
+        Ok(address)
     }
 
-    /// The listeners of IPv4 and of IPv6.
-    pub(crate) fn into_parts(self) -> (TcpListener, Option<TcpListener>) {
-        (self.v4, self.v6)
+    /// The listeners.
+    pub(crate) fn into_parts(self) -> [Option<TcpListener>; 2] {
+        [Some(self.first), self.v6]
     }
 }
 
-impl Listener for Loopback {
+impl Listener for LocalPort {
     type Io = TcpStream;
     type Addr = SocketAddr;
 
@@ -58,12 +73,12 @@ impl Listener for Loopback {
             }
         };
         tokio::select! {
-            accepted = Listener::accept(&mut self.v4) => accepted,
+            accepted = Listener::accept(&mut self.first) => accepted,
             accepted = v6 => accepted,
         }
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.v4.local_addr()
+        self.first.local_addr()
     }
 }

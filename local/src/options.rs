@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
@@ -25,6 +26,11 @@ pub struct Options {
     /// Port of the embedded DynamoDB on 127.0.0.1 and ::1; 0 takes any free port
     #[arg(long, default_value_t = 8000, conflicts_with = "endpoint_url")]
     pub dynamodb_port: u16,
+
+    /// Address on which the embedded DynamoDB listens, instead of 127.0.0.1 and ::1; 0.0.0.0 lets
+    /// containers reach it, and every machine of the network
+    #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["endpoint_url", "aws"])]
+    pub dynamodb_host: Option<IpAddr>,
 
     /// File in which the embedded DynamoDB keeps its data; without it, a restart loses all sessions
     #[arg(long, value_name = "FILE", conflicts_with = "endpoint_url")]
@@ -119,6 +125,7 @@ mod tests {
             ["--iam", "no-secret"],
             ["--endpoint-url", "127.0.0.1:8000"],
             ["--table", "my table"],
+            ["--dynamodb-host", "everywhere"],
         ] {
             assert!(Options::try_parse_from(["local"].into_iter().chain(bad)).is_err(), "{bad:?}");
         }

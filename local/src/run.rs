@@ -1,6 +1,7 @@
 //! Starts everything, prints the addresses, and waits for Ctrl-C.
 
 use std::io::Write;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use session_store::{Dashes, SessionStore, Settings, Ttl, client, table as found}
 
 use crate::embedded::Embedded;
 use crate::endpoint::{self, Endpoint, EndpointError};
-use crate::listener::Loopback;
+use crate::listener::LocalPort;
 use crate::table::{FindError, NewTable, find_or_create};
 use crate::{Options, gateway, sweeper};
 
@@ -20,7 +21,7 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages explain the variants")]
 pub enum RunError {
-    #[error("cannot listen on port {port} of 127.0.0.1 and ::1 (--{flag} 0 takes any free port)")]
+    #[error("cannot listen on port {port} (--{flag} 0 takes any free port)")]
     Port { port: u16, flag: &'static str, source: std::io::Error },
     #[error("cannot use the data file {file}")]
     Data { file: PathBuf, source: BoxError },
@@ -48,7 +49,7 @@ pub enum RunError {
 ///
 /// [`RunError`] if the service cannot start, or if its HTTP server fails.
 pub async fn run(options: Options) -> Result<(), RunError> {
-    let listener = bind(options.port, "port").await?;
+    let listener = bind(None, options.port, "port").await?;
     let endpoint = options.endpoint_url.as_ref().and_then(Endpoint::url);
     let (client, embedded) = match endpoint {
         None if !options.aws => {
@@ -58,8 +59,8 @@ pub async fn run(options: Options) -> Result<(), RunError> {
         endpoint => (endpoint::client(endpoint, options.aws).await?, None),
     };
     let app = app(&options, client).await?;
-    let port = listener.port().map_err(|source| RunError::Stopped { source })?;
-    print_banner(&options, embedded.as_ref(), port);
+    let address = listener.address().map_err(|source| RunError::Stopped { source })?;
+    print_banner(&options, embedded.as_ref(), address.port());
     // A table on AWS has a sweep of its own, with a budget.
     let sweep_every = if options.aws { 0 } else { options.sweep_every };
 
@@ -74,12 +75,16 @@ pub async fn run(options: Options) -> Result<(), RunError> {
     }
 }
 
-async fn bind(port: u16, flag: &'static str) -> Result<Loopback, RunError> {
-    Loopback::bind(port).await.map_err(|source| RunError::Port { port, flag, source })
+async fn bind(host: Option<IpAddr>, port: u16, flag: &'static str) -> Result<LocalPort, RunError> {
+    let bound = match host {
+        None => LocalPort::bind(port).await,
+        Some(host) => LocalPort::bind_at(host, port).await,
+    };
+    bound.map_err(|source| RunError::Port { port, flag, source })
 }
 
 async fn embed(options: &Options) -> Result<Embedded, RunError> {
-    let listener = bind(options.dynamodb_port, "dynamodb-port").await?;
+    let listener = bind(options.dynamodb_host, options.dynamodb_port, "dynamodb-port").await?;
     Embedded::start(listener, options.data.as_deref()).map_err(|source| match &options.data {
         Some(file) => RunError::Data { file: file.clone(), source },
         None => RunError::Embedded { source },

@@ -68,11 +68,13 @@ pub struct SweepArgs {
     #[arg(long, value_name = "NUMBER", default_value_t = DEFAULT_SEGMENTS, value_parser = clap::value_parser!(u32).range(1..=i64::from(SweepOptions::MAX_SEGMENTS)))]
     pub segments: u32,
 
-    /// Read capacity units per second at most; without it, there is no limit
+    /// Read capacity units per second at most, and a fifth of a provisioned table's; without it, a
+    /// table on demand has no limit
     #[arg(long, value_name = "UNITS")]
     pub read_units: Option<NonZeroU32>,
 
-    /// Write capacity units per second at most; without it, there is no limit
+    /// Write capacity units per second at most, and a fifth of a provisioned table's; without it, a
+    /// table on demand has no limit
     #[arg(long, value_name = "UNITS")]
     pub write_units: Option<NonZeroU32>,
 
@@ -116,7 +118,7 @@ pub async fn sweep(options: &SweepArgs) -> Result<(), RunError> {
         Err(source) => return Err(RunError::Table { table, source: source.into() }),
     };
     let sessions = sessions(options, client, found.hash_key)?;
-    let sweep_options = options.sweep_options();
+    let sweep_options = options.sweep_options().within(found.capacity);
     let progress = SweepProgress::default();
     let bar = bar(found.items);
     let began = Instant::now();

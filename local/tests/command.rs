@@ -189,6 +189,7 @@ fn help_names_every_flag() {
     for flag in [
         "--port",
         "--dynamodb-port",
+        "--dynamodb-host",
         "--data",
         "--endpoint-url",
         "--table",
@@ -368,4 +369,20 @@ fn it_listens_on_the_loopback_addresses_of_ipv4_and_ipv6() {
             TcpStream::connect(format!("[::1]:{port}")).unwrap();
         }
     }
+}
+
+#[test]
+fn the_embedded_dynamodb_listens_elsewhere_only_if_it_is_asked_to() {
+    // A second loopback address, which is not that of the default.
+    let local = Local::start(&["--dynamodb-host", "127.0.0.2"]);
+    assert!(local.dynamodb.starts_with("127.0.0.2:"), "{}", local.dynamodb);
+    let port = local.dynamodb.rsplit(':').next().unwrap();
+    TcpStream::connect(&local.dynamodb).unwrap();
+    assert!(TcpStream::connect(format!("127.0.0.1:{port}")).is_err());
+    assert_eq!(local.ask("POST /apps/-/session"), "201");
+
+    let everywhere = Local::start(&["--dynamodb-host", "0.0.0.0"]);
+    assert!(everywhere.dynamodb.starts_with("127.0.0.1:"), "{}", everywhere.dynamodb);
+    let port = everywhere.dynamodb.rsplit(':').next().unwrap();
+    TcpStream::connect(format!("127.0.0.2:{port}")).unwrap();
 }

@@ -11,6 +11,7 @@ import subprocess
 import threading
 import time
 
+import boto3
 from moto.iam.access_control import IAMPolicy, PermissionResult
 
 import stack
@@ -37,13 +38,13 @@ def wait_for(port, process):
 
 
 @contextlib.contextmanager
-def local():
-    """Runs DynamoDB Local on a free port, and yields the port."""
-    port = free_port()
+def local(port=None, options=()):
+    """Runs DynamoDB Local, and yields its port. The default is any free port."""
+    port = port or free_port()
     main = "com.amazonaws.services.dynamodbv2.local.main.ServerRunner"
     command = ["java", f"-Djava.library.path={JARS}", "-cp", f"{JARS}/*", main]
     process = subprocess.Popen(
-        command + ["-inMemory", "-port", str(port)],
+        command + ["-inMemory", "-port", str(port), *options],
         # DynamoDB Local writes a file into its working directory.
         cwd=JARS,
         stdout=subprocess.DEVNULL,
@@ -57,16 +58,40 @@ def local():
         process.wait()
 
 
+@contextlib.contextmanager
+def table(port, name):
+    """Makes a table in the DynamoDB Local on this port, and yields a client."""
+    client = boto3.client(
+        "dynamodb",
+        stack.REGION,
+        endpoint_url=f"http://127.0.0.1:{port}",
+        aws_access_key_id="local",
+        aws_secret_access_key="local",
+    )
+    client.create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": "SessionId", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "SessionId", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    yield client
+    client.delete_table(TableName=name)
+
+
 def permitted(statements, action, arn, request):
     """Whether the statements of a role allow the action on the table.
 
-    moto does not support the condition key LeadingKeys, so this function checks it.
+    moto does not support the condition key LeadingKeys, so this function checks it. As in IAM,
+    ForAllValues is true for a call without a key, and the operator Null can demand a key.
     """
     key = [value["S"] for value in request.get("Key", {}).values()]
 
     def applies(statement):
-        condition = statement.get("Condition", {}).get("ForAllValues:StringEquals", {})
-        keys = condition.get("dynamodb:LeadingKeys")
+        condition = statement.get("Condition", {})
+        keys = condition.get("ForAllValues:StringEquals", {}).get("dynamodb:LeadingKeys")
+        absent = condition.get("Null", {}).get("dynamodb:LeadingKeys")
+        if absent is not None and (absent == "true") != (not key):
+            return False
         return keys is None or set(key) <= set(keys)
 
     kept = [

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Usage: tests/amazon/run.sh [STEP...]
 # Tests the deployment with Amazon's own tools, but without an AWS account.
-# The steps are lint, stack, release, sam, functions, store, watch and signatures. Default: all steps.
+# The steps are lint, policy, stack, release, sam, functions, store, watch and signatures. Default: all steps.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 tests/amazon/setup.sh
@@ -9,7 +9,7 @@ tests/amazon/setup.sh
 # cargo-lambda looks for zig with the first python3 on PATH.
 export PATH="$PWD/target/tools/bin:$PATH"
 export SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=eu-central-1
-steps="${*:-lint stack release sam functions store watch signatures}"
+steps="${*:-lint policy stack release sam functions store watch signatures}"
 # The variable LOCAL is the path of a `local` that is already built.
 build_local() { [ -n "${LOCAL-}" ] || cargo build --quiet --locked -p local; }
 pytest() { python3 -m pytest -q -p no:cacheprovider -W ignore "$@"; }
@@ -37,7 +37,9 @@ for step in $steps; do
       sam validate --lint
       cfn-lint template.yaml
       ;;
-    stack) pytest tests/amazon/test_template.py ;;
+    # Compares the template with rules for secure deployments.
+    policy) target/checkov/bin/checkov -f template.yaml --config-file tests/amazon/checkov.yaml ;;
+    stack) pytest tests/amazon/test_template.py tests/amazon/test_deployer.py ;;
     release)
       # If the variable RELEASE is set, `release.sh` has already made and checked the artifacts.
       [ -n "${RELEASE-}" ] || ./release.sh --check x86_64

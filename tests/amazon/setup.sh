@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs the tools that `run.sh` needs into target/: SAM, cargo-lambda, cfn-lint, moto and DynamoDB Local.
+# Installs the tools that `run.sh` needs into target/: SAM, cargo-lambda, cfn-lint, moto, checkov and
+# DynamoDB Local.
 # Needs Python 3.10 or later, Java 17 or later, Maven and rustup.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -14,6 +15,14 @@ if ! cmp -s tests/amazon/requirements.txt "$tools/installed"; then
   python3 -m venv "$tools"
   "$tools/bin/pip" install --quiet --disable-pip-version-check -r tests/amazon/requirements.txt
   cp tests/amazon/requirements.txt "$tools/installed"
+fi
+
+checkov=target/checkov
+if ! cmp -s tests/amazon/checkov.txt "$checkov/installed"; then
+  rm -rf "$checkov"
+  python3 -m venv "$checkov"
+  "$checkov/bin/pip" install --quiet --disable-pip-version-check -r tests/amazon/checkov.txt
+  cp tests/amazon/checkov.txt "$checkov/installed"
 fi
 
 if ! cmp -s tests/amazon/pom.xml target/dynamodb-local/installed; then

@@ -12,7 +12,6 @@ import pathlib
 import subprocess
 import urllib.request
 
-import boto3
 import pytest
 import samcli
 
@@ -42,21 +41,8 @@ def upstream():
 
 @pytest.fixture
 def table(upstream):
-    client = boto3.client(
-        "dynamodb",
-        stack.REGION,
-        endpoint_url=f"http://127.0.0.1:{upstream}",
-        aws_access_key_id="local",
-        aws_secret_access_key="local",
-    )
-    client.create_table(
-        TableName=TABLE,
-        KeySchema=[{"AttributeName": "SessionId", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "SessionId", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
-    yield client
-    client.delete_table(TableName=TABLE)
+    with dynamodb.table(upstream, TABLE) as client:
+        yield client
 
 
 def statements(operation):

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use functions::App;
-use functions::metrics::Metrics;
+use functions::metrics::{Metrics, MetricsLevel};
 
 use support::Table;
 use support::http::Service;
@@ -46,7 +46,8 @@ async fn main() {
     }
     // In Lambda, too, the standard output is a file.
     let out = std::fs::File::create("/dev/null").unwrap();
-    let with = service(Some(Arc::new(Metrics::new("SessionState", false, out)))).await;
+    let with =
+        service(Some(Arc::new(Metrics::new("SessionState", MetricsLevel::Full, false, out)))).await;
     let without = service(None).await;
     let mut ratios = Vec::new();
     for _ in 0..ROUNDS {

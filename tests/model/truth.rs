@@ -7,7 +7,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use local::embedded::Embedded;
-use local::listener::Loopback;
+use local::listener::LocalPort;
 use serde_json::{Value, json};
 use stateright::Checker;
 
@@ -26,7 +26,7 @@ struct Real {
 
 impl Real {
     async fn start() -> Self {
-        let listener = Loopback::bind(0).await.unwrap();
+        let listener = LocalPort::bind(0).await.unwrap();
         let embedded = Embedded::start(listener, None).unwrap();
         let url = embedded.url.clone();
         let http = Client::builder(TokioExecutor::new()).build_http();

@@ -66,6 +66,8 @@ def filter_case(_, case):
             # By default, session ids may have dashes and applications may not. Without an application,
             # whose path has `-`, session ids may not, either.
             "-" not in (decoded(headers.get("session-id", "")) if application == "-" else application),
+            # The gateway itself refuses a header that is not ASCII, so its 400 is not an answer of the service.
+            all(str(value).isascii() for value in headers.values()),
             # The service ignores unknown headers, because every proxy adds some.
             "x-schemathesis-unknown-property" not in headers,
             # A request may have only one of a lock id and the two preconditions.

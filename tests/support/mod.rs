@@ -21,7 +21,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use local::embedded::Embedded;
-use local::listener::Loopback;
+use local::listener::LocalPort;
 use local::table::{NewTable, find_or_create};
 use serde_json::{Map, Value, json};
 use session_store::{
@@ -66,7 +66,7 @@ impl DynamoDb {
         if let Ok(url) = std::env::var("TEST_DYNAMODB_URL") {
             return Self { url, _embedded: None };
         }
-        let listener = Loopback::bind(0).await.unwrap();
+        let listener = LocalPort::bind(0).await.unwrap();
         let embedded = Embedded::start(listener, None).unwrap();
         Self { url: embedded.url.clone(), _embedded: Some(embedded) }
     }
@@ -88,6 +88,15 @@ impl Table {
 
     /// A table with TTL on the attribute `ExpTTL`: the time of expiry plus `extra`.
     pub(crate) async fn with_ttl(extra: Option<Duration>) -> Self {
+        Self::made(extra, None).await
+    }
+
+    /// A table with these read and write units per second. `None`: on demand.
+    pub(crate) async fn with_capacity(capacity: Option<(i64, i64)>) -> Self {
+        Self::made(None, capacity).await
+    }
+
+    async fn made(extra: Option<Duration>, capacity: Option<(i64, i64)>) -> Self {
         let dynamodb = DynamoDb::start().await;
         let client = client::at(&dynamodb.url);
         let name = format!("T-{}", uuid::Uuid::new_v4());
@@ -95,7 +104,7 @@ impl Table {
         let new = NewTable {
             name: name.clone(),
             hash_key: "SessionId".to_owned(),
-            capacity: None,
+            capacity,
             ttl_attribute: ttl.as_ref().map(|ttl| ttl.attribute.clone()),
         };
         let hash_key = find_or_create(&client, &new).await.unwrap();

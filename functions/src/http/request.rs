@@ -206,7 +206,7 @@ fn is_star(request: &Request, name: &'static str) -> Result<bool, Error> {
 }
 
 /// Decodes strictly: refuses text that another decoder could read in another way.
-fn percent_decoded(encoded: &str) -> Result<String, &'static str> {
+pub(crate) fn percent_decoded(encoded: &str) -> Result<String, &'static str> {
     if encoded.bytes().any(|byte| !byte.is_ascii_graphic()) {
         return Err("must not contain spaces: percent-encode them");
     }

@@ -8,7 +8,7 @@ use tokio::sync::OnceCell;
 
 use super::Settings;
 use super::capacity::{CapacityMeter, Usage};
-use super::table::{self, TableError};
+use super::table::{self, Capacity, TableError};
 use crate::item::text;
 use crate::values::SessionId;
 
@@ -57,6 +57,15 @@ impl SessionStore {
             Ok(hash_key)
         };
         self.hash_key.get_or_try_init(describe).await.map(drop)
+    }
+
+    /// The capacity of the table.
+    ///
+    /// # Errors
+    ///
+    /// [`TableError`].
+    pub async fn capacity(&self) -> Result<Capacity, TableError> {
+        Ok(table::describe(&self.client, &self.settings.table).await?.capacity)
     }
 
     /// The same store with a meter of its own, which starts at zero.

@@ -44,6 +44,37 @@ pub struct Table {
     pub items: u64,
     /// Whether the table accepts reads and writes.
     pub active: bool,
+    /// The capacity of the table.
+    pub capacity: Capacity,
+}
+
+/// How many units per second DynamoDB grants to a table: what it has provisioned, or the maximum of
+/// a table on demand. `None`: no limit that DynamoDB describes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Capacity {
+    /// Read units.
+    pub read_units: Option<u32>,
+    /// Write units.
+    pub write_units: Option<u32>,
+}
+
+impl Capacity {
+    fn of(table: &TableDescription) -> Self {
+        let provisioned = table.provisioned_throughput.as_ref();
+        let on_demand = table.on_demand_throughput.as_ref();
+        Self {
+            read_units: units(provisioned.and_then(|units| units.read_capacity_units))
+                .or_else(|| units(on_demand.and_then(|units| units.max_read_request_units))),
+            write_units: units(provisioned.and_then(|units| units.write_capacity_units))
+                .or_else(|| units(on_demand.and_then(|units| units.max_write_request_units))),
+        }
+    }
+}
+
+/// `None` for the values that mean no limit: zero provisioned units, and a maximum of -1.
+/// Source: the DynamoDB API reference, `ProvisionedThroughputDescription` and `OnDemandThroughput`.
+fn units(described: Option<i64>) -> Option<u32> {
+    described.and_then(|units| u32::try_from(units).ok()).filter(|units| *units > 0)
 }
 
 /// Whether DynamoDB accepts the text as the name of a table: 3 to 255 letters, digits, `_`, `-` and
@@ -83,7 +114,8 @@ pub async fn describe(client: &Client, table: &str) -> Result<Table, TableError>
                 Ok(hash_key) => {
                     use TableStatus::{Active, Updating};
                     let active = matches!(description.table_status, Some(Active | Updating));
-                    Ok(Table { hash_key, items: items.unwrap_or(0), active })
+                    let capacity = Capacity::of(&description);
+                    Ok(Table { hash_key, items: items.unwrap_or(0), active, capacity })
                 }
                 Err(reason) => Err(TableError::WrongShape { table, reason }),
             }
@@ -118,7 +150,34 @@ fn hash_key(table: &TableDescription) -> Result<String, &'static str> {
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_dynamodb::types::{OnDemandThroughput, ProvisionedThroughputDescription};
+
     use super::*;
+
+    #[test]
+    fn the_capacity_is_what_is_provisioned_or_the_maximum_of_a_table_on_demand() {
+        let of = |provisioned: i64, on_demand: Option<(i64, i64)>| {
+            let provisioned = ProvisionedThroughputDescription::builder()
+                .read_capacity_units(provisioned)
+                .write_capacity_units(provisioned);
+            let on_demand = on_demand.map(|(read, write)| {
+                OnDemandThroughput::builder()
+                    .max_read_request_units(read)
+                    .max_write_request_units(write)
+                    .build()
+            });
+            let table = TableDescription::builder()
+                .provisioned_throughput(provisioned.build())
+                .set_on_demand_throughput(on_demand);
+            let capacity = Capacity::of(&table.build());
+            (capacity.read_units, capacity.write_units)
+        };
+
+        assert_eq!(of(5, None), (Some(5), Some(5)));
+        assert_eq!(of(0, None), (None, None));
+        assert_eq!(of(0, Some((40, 20))), (Some(40), Some(20)));
+        assert_eq!(of(0, Some((-1, 20))), (None, Some(20)));
+    }
 
     #[test]
     fn a_table_name_has_3_to_255_letters_digits_and_three_signs() {
