@@ -57,7 +57,7 @@ start_engine() {
     return 1
   dockerd "$@" --data-root "$engine/data" --exec-root "$engine/exec" --pidfile "$engine/pid" --host "unix://$socket" \
     --bridge "$bridge" --host-gateway-ip "$host" --iptables=false --ip6tables=false --ip-forward=false \
-    --ip-masq=false >"$work/engine.log" 2>&1 &
+    --ip-masq=false >"$work/engine.log" 2>&1 9>&- &
   daemon=$!
   for _ in $(seq 300); do
     [ -e "/proc/$daemon" ] || return 1
@@ -86,6 +86,9 @@ make_image() {
   rm -rf "$root" "$packages"
 }
 
+# One run at a time: the network and the ports of DynamoDB and of the API are the same for every checkout.
+exec 9>/tmp/session-state-sam-local.lock
+flock 9
 mkdir -p "$work"
 trap stop_engine EXIT
 start_engine || { tail -n 5 "$work/engine.log" || true; not_run "dockerd does not start here"; }

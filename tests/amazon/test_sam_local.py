@@ -8,8 +8,9 @@ import contextlib
 import http.client
 import json
 import os
+import pathlib
 import shlex
-import signal
+import socket
 import subprocess
 import tempfile
 
@@ -23,7 +24,7 @@ PAGE = (stack.ROOT / "docs/sam-local.md").read_text()
 BUILD = stack.ROOT / "target/sam-local/build/template.yaml"
 # The ports of the page and of the tour in the README.
 DYNAMODB_PORT, API_PORT = 8000, 3000
-# As a new user without an AWS account. With credentials, SAM would ask AWS for the account's number.
+# As a new user without an AWS account. With credentials, SAM would ask AWS for the account number.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | {
     "AWS_EC2_METADATA_DISABLED": "true",
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
@@ -62,8 +63,14 @@ def invoke(operation):
     return json.loads(ended.stdout)
 
 
+def check_free(port):
+    with socket.socket() as client:
+        assert client.connect_ex(("127.0.0.1", port)) != 0, f"another program has the port {port}"
+
+
 @pytest.fixture(scope="module")
 def amazon():
+    check_free(DYNAMODB_PORT)
     # Without -sharedDb, each access key and region would have tables of its own.
     with dynamodb.local(DYNAMODB_PORT, ["-sharedDb"]) as port:
         yield port
@@ -77,13 +84,10 @@ def table(amazon):
 
 @contextlib.contextmanager
 def running(command, port):
-    """Runs a program until the end of the block. Yields a function that returns its output."""
-    with tempfile.TemporaryFile("w+") as file:
-
-        def output():
-            file.seek(0)
-            return file.read()
-
+    """Runs a program until the end of the block. Yields the file with its output."""
+    check_free(port)
+    with tempfile.NamedTemporaryFile() as file:
+        output = pathlib.Path(file.name)
         process = subprocess.Popen(
             command, cwd=stack.ROOT, env=ENVIRONMENT, stdout=file, stderr=subprocess.STDOUT
         )
@@ -91,11 +95,14 @@ def running(command, port):
             dynamodb.wait_for(port, process)
             yield output
         finally:
-            # At this signal, SAM also ends its containers.
-            process.send_signal(signal.SIGINT)
-            process.wait(60)
-            # pytest shows this if the test fails.
-            print(output())
+            # Not SIGINT: a script that runs in the background ignores it, and so do its children.
+            process.terminate()
+            try:
+                process.wait(60)
+            finally:
+                process.kill()
+                # pytest shows this if the test fails.
+                print(output.read_text())
 
 
 def test_a_function_in_a_container_reaches_the_dynamodb_of_local_only_if_local_listens_there():
@@ -146,8 +153,8 @@ def test_the_tour_of_the_readme_runs_against_sam_local_start_api(table):
 
         assert ended.returncode == 0, ended.stdout + ended.stderr
         # The template also has a REST API, with the same routes. SAM must serve the HTTP API.
-        assert "Constructed Event Version 2.0" in output()
-        assert "Constructed Event 1.0" not in output()
+        assert "Constructed Event Version 2.0" in output.read_text()
+        assert "Constructed Event 1.0" not in output.read_text()
 
 
 def test_sam_local_start_api_passes_every_byte_in_both_directions(table):
