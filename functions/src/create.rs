@@ -11,7 +11,6 @@ pub(crate) async fn create(
     request: &Request,
     time: RequestTime,
 ) -> Result<Response<Body>, Error> {
-    http::no_body(request)?;
     let id = http::session_id(request, app.dashes)?;
     let timeout = http::session_timeout(request)?;
     let created = app.sessions.create(&id, timeout, time).await?;

@@ -11,7 +11,6 @@ pub(crate) async fn fetch(
     request: &Request,
     time: RequestTime,
 ) -> Result<Response<Body>, Error> {
-    http::no_body(request)?;
     let id = http::session_id(request, app.dashes)?;
     let key = http::request_key(request)?;
     let session = app.sessions.fetch(&id, key, time).await?;

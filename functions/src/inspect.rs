@@ -11,7 +11,6 @@ pub(crate) async fn inspect(
     request: &Request,
     time: RequestTime,
 ) -> Result<Response<Body>, Error> {
-    http::no_body(request)?;
     let id = http::session_id(request, app.dashes)?;
     let session = app.sessions.inspect(&id, time).await?;
     Ok(http::inspected(session, time.now))

@@ -11,7 +11,6 @@ pub(crate) async fn lock(
     request: &Request,
     time: RequestTime,
 ) -> Result<Response<Body>, Error> {
-    http::no_body(request)?;
     let id = http::session_id(request, app.dashes)?;
     let lock_options = http::lock_options(request, app.max_wait, time.now)?;
     let session = app.sessions.lock(&id, lock_options, time).await?;

@@ -4,7 +4,7 @@ use lambda_http::http::Method;
 use lambda_http::{Body, Request, Response};
 use session_store::RequestTime;
 
-use crate::{App, Error, create, fetch, inspect, lock, release, remove, store, touch};
+use crate::{App, Error, create, fetch, http, inspect, lock, release, remove, store, touch};
 
 /// An operation of the HTTP API. Its file, its handler, Lambda's handler setting and its example in
 /// `events/` have the same name.
@@ -102,13 +102,16 @@ impl Operation {
         })
     }
 
-    /// Runs the handler.
+    /// Runs the handler. Only a store takes a body.
     pub(crate) async fn handle(
         self,
         app: &App,
         request: &Request,
         time: RequestTime,
     ) -> Result<Response<Body>, Error> {
+        if self != Self::Store {
+            http::no_body(request)?;
+        }
         match self {
             Self::Create => create::create(app, request, time).await,
             Self::Fetch => fetch::fetch(app, request, time).await,

@@ -11,7 +11,6 @@ pub(crate) async fn release(
     request: &Request,
     time: RequestTime,
 ) -> Result<Response<Body>, Error> {
-    http::no_body(request)?;
     let id = http::session_id(request, app.dashes)?;
     let lock = http::required_lock_id(request)?;
     let timeout = http::session_timeout(request)?;

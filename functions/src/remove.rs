@@ -11,7 +11,6 @@ pub(crate) async fn remove(
     request: &Request,
     time: RequestTime,
 ) -> Result<Response<Body>, Error> {
-    http::no_body(request)?;
     let id = http::session_id(request, app.dashes)?;
     let lock = http::lock_id(request)?;
     app.sessions.remove(&id, lock, time).await?;

@@ -11,7 +11,6 @@ pub(crate) async fn touch(
     request: &Request,
     time: RequestTime,
 ) -> Result<Response<Body>, Error> {
-    http::no_body(request)?;
     let id = http::session_id(request, app.dashes)?;
     let timeout = http::session_timeout(request)?;
     let holder = http::lease_to_renew(request)?;
