@@ -9,21 +9,8 @@ for command in python3 java mvn rustup; do
   command -v "$command" >/dev/null || { echo "$command is missing" >&2; exit 1; }
 done
 
-tools=target/tools
-if ! cmp -s tests/amazon/requirements.txt "$tools/installed"; then
-  rm -rf "$tools"
-  python3 -m venv "$tools"
-  "$tools/bin/pip" install --quiet --disable-pip-version-check -r tests/amazon/requirements.txt
-  cp tests/amazon/requirements.txt "$tools/installed"
-fi
-
-checkov=target/checkov
-if ! cmp -s tests/amazon/checkov.txt "$checkov/installed"; then
-  rm -rf "$checkov"
-  python3 -m venv "$checkov"
-  "$checkov/bin/pip" install --quiet --disable-pip-version-check -r tests/amazon/checkov.txt
-  cp tests/amazon/checkov.txt "$checkov/installed"
-fi
+tests/python.sh tests/amazon/requirements.txt target/tools
+tests/python.sh tests/amazon/checkov.txt target/checkov
 
 if ! cmp -s tests/amazon/pom.xml target/dynamodb-local/installed; then
   rm -rf target/dynamodb-local
