@@ -156,7 +156,8 @@ pub(crate) fn items(request: &Request) -> Result<&[u8], Error> {
 }
 
 /// In milliseconds: a time in 1973. API Gateway never sends a time that is earlier. The files in
-/// `events/` have 0, and `cargo lambda watch` sends seconds, which are too coarse to compare with.
+/// `events/` have 0. `cargo lambda watch` and `sam local start-api` send seconds, which are too coarse
+/// to compare with.
 const EARLIEST_TIME_EPOCH: i64 = 100_000_000_000;
 
 /// The clock of the request. An event without a time of API Gateway counts as received now.

@@ -26,8 +26,8 @@ pub struct LockOptions {
     /// until it is released.
     pub lease: Option<Lease>,
     /// The lock that refused the caller first. A waiter that has seen more locks since polls sooner.
-    /// While the session is locked, by this
-    /// lock or any other, the store needs only a read to refuse the caller again.
+    /// While the session is locked, by this lock or any other, the store needs only a read to refuse
+    /// the caller again.
     pub seen: Option<LockId>,
     /// How long to wait while another request holds the session.
     pub wait: Duration,

@@ -71,7 +71,7 @@ impl PollBackoff {
     /// Starts with the first pause. A poll of the item costs `units` read units. `seen` is the lock
     /// that refused an earlier attempt of the caller.
     pub(crate) fn new(lock: &Lock, units: f64, seen: Option<LockId>) -> Self {
-        let first = seen.map_or(lock.id, |seen| seen).generation.min(lock.id.generation);
+        let first = seen.unwrap_or(lock.id).generation.min(lock.id.generation);
         let mut backoff = Self { pause: FIRST_PAUSE, units, holder: lock.id, first, turns: 0 };
         backoff.count_turns();
         backoff
