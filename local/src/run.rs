@@ -1,6 +1,6 @@
 //! Starts everything, prints the addresses, and waits for Ctrl-C.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -23,6 +23,8 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub enum RunError {
     #[error("cannot listen on port {port} (--{flag} 0 takes any free port)")]
     Port { port: u16, flag: &'static str, source: std::io::Error },
+    #[error("cannot listen on --dynamodb-host {host}: this machine does not have this address")]
+    Host { host: IpAddr },
     #[error("cannot use the data file {file}")]
     Data { file: PathBuf, source: BoxError },
     #[error("cannot start the embedded DynamoDB")]
@@ -80,7 +82,10 @@ async fn bind(host: Option<IpAddr>, port: u16, flag: &'static str) -> Result<Loc
         None => LocalPort::bind(port).await,
         Some(host) => LocalPort::bind_at(host, port).await,
     };
-    bound.map_err(|source| RunError::Port { port, flag, source })
+    bound.map_err(|source| match host {
+        Some(host) if source.kind() == ErrorKind::AddrNotAvailable => RunError::Host { host },
+        _ => RunError::Port { port, flag, source },
+    })
 }
 
 async fn embed(options: &Options) -> Result<Embedded, RunError> {

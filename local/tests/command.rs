@@ -330,6 +330,14 @@ fn an_empty_endpoint_is_absent() {
 }
 
 #[test]
+fn an_address_of_another_machine_is_refused_and_the_error_names_the_option() {
+    let said = command(&["--dynamodb-host", "192.0.2.1"]).output().unwrap();
+
+    let said = String::from_utf8(said.stderr).unwrap();
+    assert!(said.contains("--dynamodb-host 192.0.2.1: this machine does not"), "{said}");
+}
+
+#[test]
 fn a_table_name_that_dynamodb_does_not_accept_is_refused() {
     let said = command(&["--table", "my table"]).output().unwrap();
 
