@@ -77,7 +77,7 @@ pub async fn answer_payload(
 ///
 /// [`RouteError`] if the event is for another operation: the role and the alarms of this function
 /// are for its own operation only.
-pub async fn respond(
+async fn respond(
     app: &App,
     own: Operation,
     event: LambdaEvent<ApiGatewayV2httpRequest>,

@@ -8,8 +8,7 @@ use std::sync::LazyLock;
 
 use functions::{Operation, event};
 use fuzz::{Service, Writes};
-use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
-use lambda_http::{Context, LambdaEvent};
+use lambda_http::Context;
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Map, Value, json};
 
@@ -33,7 +32,7 @@ fuzz_target!(|bytes: &[u8]| {
 /// Bytes that begin with `{` are the event itself, as JSON. Other bytes are a request in the form
 /// of HTTP. Headers are most of the bytes of such a request, so the fuzzer changes them more often
 /// than those of an event.
-fn event_of(bytes: &[u8]) -> Option<ApiGatewayV2httpRequest> {
+fn event_of(bytes: &[u8]) -> Option<Value> {
     if bytes.starts_with(b"{") {
         return serde_json::from_slice(bytes).ok();
     }
@@ -42,22 +41,21 @@ fn event_of(bytes: &[u8]) -> Option<ApiGatewayV2httpRequest> {
     let lines = head.lines().filter_map(|line| line.split_once(": "));
     let headers: Map<String, Value> =
         lines.map(|(name, value)| (name.to_ascii_lowercase(), value.into())).collect();
-    let event = json!({
+    Some(json!({
         "pathParameters": { "application": headers.get("application") },
         "headers": headers,
         "requestContext": { "http": { "method": "POST" } },
         "isBase64Encoded": true,
         "body": body,
-    });
-    serde_json::from_value(event).ok()
+    }))
 }
 
-fn check_answer(operation: Operation, event: ApiGatewayV2httpRequest, writes: Writes) {
+fn check_answer(operation: Operation, event: Value, writes: Writes) {
     let name = operation.name();
-    let event = LambdaEvent::new(event, Context::default());
-    // The function refuses an event for another operation before it reads the rest of the event.
-    let Ok(answer) = SERVICE.run(event::respond(&SERVICE.app, operation, event)) else { return };
-    let answer = serde_json::to_value(answer).expect("an answer serializes, as Lambda needs it");
+    let own = Some(operation);
+    let answer = event::answer_payload(&SERVICE.app, own, event, Context::default());
+    // The function refuses what is no event, or an event for another operation.
+    let Ok(answer) = SERVICE.run(answer) else { return };
     let status = answer["statusCode"].as_u64().unwrap_or_default();
     assert!(SERVICE.contract.allows(operation, status), "{name}: {answer}");
     // The answer to HEAD has no body.

@@ -7,9 +7,9 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{Response, StatusCode, header};
 use axum::middleware::{Next, from_fn};
+use functions::event::answer_payload;
 use functions::{App, Operation};
-use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
-use lambda_http::{Context, LambdaEvent};
+use lambda_http::Context;
 use percent_encoding::percent_decode_str;
 use session_store::Timestamp;
 
@@ -93,18 +93,13 @@ pub async fn invoke(
     operation: Operation,
     event: impl AsRef<[u8]>,
 ) -> Option<serde_json::Value> {
-    let event: ApiGatewayV2httpRequest = match serde_json::from_slice(event.as_ref()) {
-        Ok(event) => event,
-        Err(_) => {
-            // The parser's error could quote the event, and with it a session id.
-            tracing::error!("input is not an API Gateway event");
-            return None;
-        }
+    // The parser's error could quote the event, and with it a session id.
+    let Ok(event) = serde_json::from_slice(event.as_ref()) else {
+        tracing::error!("input is not JSON");
+        return None;
     };
-    let event = LambdaEvent::new(event, Context::default());
-    // `respond` logs the events that it refuses.
-    let response = functions::event::respond(app, operation, event).await.ok()?;
-    serde_json::to_value(response).ok()
+    // `answer_payload` logs the events that it refuses.
+    answer_payload(app, Some(operation), event, Context::default()).await.ok()
 }
 
 /// The path as API Gateway's routes see it: decoded, up to a decoded question mark. So no
