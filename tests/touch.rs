@@ -104,7 +104,7 @@ async fn a_lease_of_a_released_lock_is_not_renewed_and_the_refusal_says_that_a_s
         let refused = table.sessions.touch(&id(), None, Some((lock, lease)), at(3)).await;
 
         assert!(matches!(refused, Err(Error::NotLocked)), "{refused:?}");
-        // Nobody holds the session, and the refusal told the truth.
+        // No request holds the session, so the refusal is right.
         let mode = StoreMode::WithLock(lock);
         table.sessions.store(&id(), mode, b"y", None, at(4)).await.unwrap();
         table.lock(key(2), at(5)).await;

@@ -111,7 +111,7 @@ impl Item {
         Ok(Some(LockId { key, generation: self.generation()?.unwrap_or(0) }))
     }
 
-    /// Whether a fetch with this key was told to initialize the session, and nobody has stored
+    /// Whether a fetch with this key was told to initialize the session, and no store came
     /// since. Our stores remove the key, and a store of AWS's provider leaves session items.
     pub(crate) fn is_initialized_by(&self, key: &RequestKey) -> Result<bool, Error> {
         let stored = self.0.contains_key(SESSION_ITEMS);

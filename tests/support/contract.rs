@@ -219,7 +219,7 @@ impl Model {
             let Some(mut lock) = session.last(&id) else {
                 return self.refuses(409, "lock-lost");
             };
-            // Nobody has locked or stored since, and a store under this lock would succeed.
+            // No request has locked or stored since, and a store under this lock would succeed.
             if !lock.held {
                 return self.refuses(409, "lock-released");
             }
@@ -269,7 +269,7 @@ impl Session {
         }
     }
 
-    /// The lock that keeps other requests out. A lock whose lease has expired keeps out nobody.
+    /// The lock that keeps other requests out. A lock with an expired lease keeps no request out.
     fn standing_lock(&self, now: i64) -> Option<Lock> {
         self.lock.filter(|lock| lock.held && lock.lease_ends.is_none_or(|end| end > now))
     }

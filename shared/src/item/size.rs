@@ -50,7 +50,7 @@ pub(crate) fn most_session_bytes(key: usize) -> usize {
     before_base64(MAX_ITEM_BYTES - FEWEST_OTHER_BYTES - key - SESSION_ITEMS.len())
 }
 
-/// So many bytes of session items fit beside all attributes of ours, before base64. `key` is the
+/// How many bytes of session items fit beside all attributes of ours, before base64. `key` is the
 /// size of the hash key, name and value.
 pub(crate) fn usual_session_bytes(key: usize) -> usize {
     before_base64(MAX_ITEM_BYTES - MOST_OTHER_BYTES - key - SESSION_ITEMS.len())
